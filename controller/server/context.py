@@ -5,8 +5,8 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from controller.server.access import Access
+from controller.server.beside.worker import Worker
 from controller.server.mirror import Mirror
-from controller.server.worker import Worker
 
 
 class Context(NamedTuple):

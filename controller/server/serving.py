@@ -12,10 +12,10 @@ from controller.client.files.git import in_repository
 from controller.errors import StorageError
 from controller.server.access import Access, Role
 from controller.server.app import make_app
+from controller.server.beside.worker import Folders, Worker
 from controller.server.context import Context
 from controller.server.listening import Reached, listen, parse_address, reached, server_of
 from controller.server.mirror import Mirror
-from controller.server.worker import Folders, Worker
 
 NICENESS = 5  # beside a controller
 ACT_SECONDS = 30.0  # for what people ask for; it waits for the controller's answer, too
@@ -61,7 +61,7 @@ async def _serve(
     say: Callable[[str], None],
 ) -> None:
     mirror = Mirror(folders.state)
-    worker, hands = Worker(folders), Worker(folders, ACT_SECONDS, follows=False)
+    worker, hands = Worker("questions", folders), Worker("deeds", folders, ACT_SECONDS)
     context = Context(
         mirror,
         worker,

@@ -16,11 +16,11 @@ from controller.log.writer import LogWriter
 from controller.server import door, listening
 from controller.server.access import Access
 from controller.server.app import make_app
+from controller.server.beside.worker import Folders, Worker
 from controller.server.context import Context
 from controller.server.listening import Address, listen, reached, server_of
 from controller.server.mirror import Mirror
 from controller.server.routes import streams
-from controller.server.worker import Folders, Worker
 
 SHORT = 0.3
 ENOUGH = 15.0
@@ -38,7 +38,7 @@ class Here:
 
     async def _serve(self) -> None:
         folders = Folders(self._state_dir, self._state_dir, None, 1)
-        mirror, worker = Mirror(self._state_dir), Worker(folders)
+        mirror, worker = Mirror(self._state_dir), Worker("questions", folders)
         mirror.open()
         self.mirror = mirror
         access = Access(self._state_dir)

@@ -17,9 +17,9 @@ def serve(args: argparse.Namespace) -> int:
     if args.view:
         raise UsageError("--view is about a link: use it with --link")
 
+    from controller.server.beside.worker import Folders
     from controller.server.serving import Options
     from controller.server.serving import serve as serve_until_stopped
-    from controller.server.worker import Folders
 
     if args.drafts is not None and not os.path.isdir(args.drafts):
         raise UsageError(f"--drafts {args.drafts}: no such folder")

@@ -9,10 +9,10 @@ from starlette.responses import Response, StreamingResponse
 
 from controller.client.replica import now
 from controller.errors import UsageError
+from controller.server.beside.worker import Worker
 from controller.server.context import Context, of
 from controller.server.door import Refused
 from controller.server.feed import EventId, Message, Subscriber, event, parse_id, recorded
-from controller.server.worker import Worker
 from controller.view.find import find_workflow
 from controller.view.times import rfc3339
 

@@ -16,9 +16,9 @@ from controller.log.state_folder import prepare_state
 from controller.log.writer import LogWriter
 from controller.server.access import Access
 from controller.server.app import make_app
+from controller.server.beside.worker import Folders, Worker
 from controller.server.context import Context
 from controller.server.mirror import Mirror
-from controller.server.worker import Folders, Worker
 
 Write = Callable[[Story], str]
 
@@ -50,7 +50,8 @@ class Houses:
         folders = self.folders()
         access = Access(self.state_dir)
         access.prepare()
-        mirror, worker, hands = Mirror(self.state_dir), Worker(folders), Worker(folders)
+        mirror = Mirror(self.state_dir)
+        worker, hands = Worker("questions", folders), Worker("deeds", folders)
         mirror.open()
         context = Context(mirror, worker, hands, access, drafts=False, git=False)
         tokens = [Path(self.state_dir, "web", role).read_text().strip() for role in ACCESS_ROLES]

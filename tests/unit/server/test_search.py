@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.server import jobs
-from controller.server.jobs import MATCHES_MAX, Matches, _search
+from controller.server.beside import questions
+from controller.server.beside.questions import MATCHES_MAX, Matches, _search
 
 LINES = st.lists(st.text("abn ", max_size=9), max_size=12)
 
@@ -38,9 +38,9 @@ def test_each_line_with_the_text_is_found_once(
     monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
     """Blocks are longer than lines."""
-    monkeypatch.setattr(jobs, "SEARCH_BLOCK", 16)
-    monkeypatch.setattr(jobs, "SEARCH_MAX", 40)
-    monkeypatch.setattr(jobs, "MATCHES_MAX", 3)
+    monkeypatch.setattr(questions, "SEARCH_BLOCK", 16)
+    monkeypatch.setattr(questions, "SEARCH_MAX", 40)
+    monkeypatch.setattr(questions, "MATCHES_MAX", 3)
 
     @given(LINES, st.text("abn ", min_size=1, max_size=3))
     def check(lines: list[str], text: str) -> None:
@@ -53,7 +53,7 @@ def test_each_line_with_the_text_is_found_once(
 
 def test_what_has_no_line_end_is_searched_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A progress bar, or a file of holes: it is shown in pieces."""
-    monkeypatch.setattr(jobs, "SEARCH_BLOCK", 64)
+    monkeypatch.setattr(questions, "SEARCH_BLOCK", 64)
     for place in range(0, 400, 7):
         data = bytearray(b"." * 500)
         data[place : place + 6] = b"needle"
@@ -64,7 +64,7 @@ def test_what_has_no_line_end_is_searched_too(monkeypatch: pytest.MonkeyPatch) -
 
 def test_long_lines_are_cut_and_other_bytes_replaced() -> None:
     ((_, line),) = found(b"x" * 5_000 + b"\n", b"x")
-    assert len(line) == jobs.LINE_MAX
+    assert len(line) == questions.LINE_MAX
     ((_, line),) = found(b"\xffneedle\x00\x1b[31m\n", b"needle")
     assert line == "\ufffdneedle\x00\x1b[31m"
 

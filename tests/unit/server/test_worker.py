@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from controller.server.beside.worker import WAITING_MAX, Folders, Worker
 from controller.server.door import Refused
-from controller.server.worker import WAITING_MAX, Folders, Worker
 
 pytestmark = pytest.mark.usefixtures("stand_in")
 
@@ -53,7 +53,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def within(test: Callable[[Worker], Awaitable[None]], seconds: float = 20) -> None:
     async def run() -> None:
-        worker = Worker(FOLDERS, seconds)
+        worker = Worker("questions", FOLDERS, seconds)
         try:
             await asyncio.wait_for(test(worker), 60)
         finally:

@@ -1,45 +1,36 @@
-"""What the server's other process does: a question a line, an answer a line.
+"""What takes long, or is about the past, the archive, or other specs than those in force.
 
-It has a replica of its own, which follows the log from one question to the next. Questions about
-the past, of the archive and of other specs are answered here, and what people do is done here.
+It has a replica of its own, which follows the log from one question to the next.
 """
 
 import gc
 import os
-import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import IO, Any
 
 import msgspec
 
-from controller.client.acts import Actor, Saw
-from controller.client.ask import would_follow
 from controller.client.audit import read_past
-from controller.client.files.given import given_to_definition
 from controller.client.foresight import Folder, of_folder
 from controller.client.metrics import exposition
 from controller.client.past import played, recall, run_of, state_at, told_since
 from controller.client.printed import by_failed
 from controller.client.reasons import around, lines, shapes
 from controller.client.replica import Replica, is_live, now, stood
-from controller.client.starting import Starting, foretold, require_definition, why_skipped
-from controller.client.subject import read_state, require_life
-from controller.errors import NotFound, Outdated, TreadleError, UsageError
+from controller.errors import NotFound, TreadleError, UsageError
 from controller.log.status_file import read_status
-from controller.model.observations import Request
 from controller.model.state import SECOND, State, Step, Workflow
 from controller.rehearsal import change
-from controller.server.answers import word_of
-from controller.server.asked import Act, Start
 from controller.server.attempts import attempt_of, opened
+from controller.server.beside.process import answer_all, folders_given
+from controller.server.beside.worker import Folders
 from controller.server.lists import overview_of
 from controller.server.shapes import (
     Change,
     Differences,
-    Done,
     DueList,
     Explained,
     Insight,
@@ -50,7 +41,6 @@ from controller.server.shapes import (
     RunPlay,
     StepExplained,
 )
-from controller.server.worker import Answer, Folders, Problem, problem_of
 from controller.spec.linked import Linked
 from controller.view import words
 from controller.view.changes.difference import shape as shape_of_change
@@ -82,7 +72,7 @@ PLAYS_MAX = 8  # of finished runs that are kept
 DRAWN_MAX = 50  # changes of specs
 
 
-class Jobs:
+class Questions:
     """Each public method is a job: what it gives goes to the client as JSON."""
 
     def __init__(self, folders: Folders) -> None:
@@ -98,17 +88,6 @@ class Jobs:
         with suppress(TreadleError):  # each question that needs it will say so
             self._fresh()
         gc.freeze()
-
-    def answer(self, line: bytes) -> Answer:
-        """To a question, which is a line of JSON."""
-        try:
-            question = msgspec.json.decode(line)
-            job: Callable[..., Any] = getattr(self, question["job"])
-            return Answer(msgspec.Raw(msgspec.json.encode(job(**question["words"]))))
-        except TreadleError as error:
-            return Answer(problem=problem_of(error))
-        except (OSError, ValueError, RecursionError) as error:
-            return Answer(problem=Problem(500, f"{type(error).__name__}: {error}"))
 
     # ---------------------------------------- now
 
@@ -304,84 +283,6 @@ class Jobs:
         with opened(self._state_dir, step, attempt_of(life, step, attempt)) as file:
             return _search(file, text.encode(), offset)
 
-    # ---------------------------------------- acting
-
-    def act(self, verb: str, name: str, asked: dict[str, Any], command: str) -> Done:
-        """What a button does: exactly what the command would do."""
-        return self._act(verb, name, msgspec.convert(asked, Act), command)
-
-    def _act(self, verb: str, name: str, asked: Act, command: str) -> Done:
-        told: list[str] = []
-        saw = Saw(asked.uid, asked.run)
-        actor = Actor(
-            self._folders.specs,
-            self._state_dir,
-            told.append,
-            told.append,
-            dry_run=asked.dry_run,
-            by="web",
-            saw=saw,
-        )
-        match verb:
-            case "retry":
-                actor.retry(
-                    name,
-                    asked.steps,
-                    reason=asked.reason,
-                    downstream=asked.downstream,
-                    keep_spec=False,
-                )
-            case "cancel":
-                actor.cancel(name, asked.steps, reason=asked.reason, drain=asked.drain, hooks=True)
-            case "suspend":
-                actor.suspend(name, reason=asked.reason)
-            case "resume":
-                actor.resume(name, reason=asked.reason)
-            case "approve":
-                actor.approve(
-                    name,
-                    asked.steps,
-                    reason=asked.reason,
-                    approved=asked.approved,
-                    question=asked.question,
-                )
-        return Done(command=command, message="\n".join(told))
-
-    def start(self, name: str, asked: dict[str, Any], command: str) -> Done:
-        """An instance by hand, as `treadle start` begins it."""
-        return self._begin(name, msgspec.convert(asked, Start), command)
-
-    def _begin(self, name: str, asked: Start, command: str) -> Done:
-        state = read_state(self._state_dir)
-        definition = require_life(self._folders.specs, state, name, "start")
-        require_definition(definition)
-        if definition.uid != asked.uid:
-            raise Outdated(f"{name} is not the one that you saw: another has its name now")
-        words = [f"{name}={word_of(value)}" for name, value in asked.params.items()]
-        params = given_to_definition(definition, words, [], [])
-        request = Request(
-            kind="start",
-            workflow=definition.name,
-            uid=definition.uid,
-            by="web",
-            params=params,
-            key=asked.key,
-            reason=asked.reason,
-        )
-        actions = would_follow(state, request) or []
-        if asked.dry_run:
-            would = foretold(state, definition.name, actions)
-            return Done(command=command, message=would.skipped or "\n".join(would.lines))
-        begun = Starting(self._state_dir, request, lambda: False).ask()
-        if begun is None:
-            said = "requested; no controller is running, the next `treadle up` starts it"
-            return Done(command=command, message=f"{name}: {said}")
-        if begun.decision is not None and begun.decision.outcome == "Skipped":
-            raise UsageError(why_skipped(name, begun.decision))
-        before = " was started with this key before" if begun.before else " has begun"
-        said = f"{begun.instance}{before}"
-        return Done(command=command, message=said, instance=begun.instance)
-
     # ---------------------------------------- reading
 
     def _fresh(self) -> State:
@@ -446,22 +347,5 @@ def _search(file: IO[bytes], text: bytes, offset: int) -> Matches:
     return Matches(matches=matches, next=None)
 
 
-def main() -> None:
-    """Answer until nobody asks any more."""
-    jobs = Jobs(msgspec.json.decode(sys.argv[1], type=Folders))
-    gc.set_threshold(50_000)
-    answers = sys.stdout.buffer  # noqa: TID251 - the server reads it
-    if "follow" in sys.argv:
-        jobs.begin()
-    try:
-        answers.write(b"\n")
-        answers.flush()
-        for line in sys.stdin.buffer:
-            answers.write(msgspec.json.encode(jobs.answer(line)) + b"\n")
-            answers.flush()
-    except BrokenPipeError:  # the server was killed
-        os._exit(1)  # what is left in the buffer has no reader
-
-
 if __name__ == "__main__":
-    main()
+    answer_all(Questions(folders_given()))

@@ -45,16 +45,14 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Worker:
-    """The server's side. `seconds`: what a job may take, once the process is ready.
+    """The server's side. `does`: the module whose jobs the process does.
 
-    `follows`: its jobs are about a state that follows the log, which it reads before the first.
+    `seconds`: what a job may take, once the process is ready.
     """
 
-    def __init__(
-        self, folders: Folders, seconds: float = JOB_SECONDS, *, follows: bool = True
-    ) -> None:
+    def __init__(self, does: str, folders: Folders, seconds: float = JOB_SECONDS) -> None:
+        self._does = does
         self._folders = folders
-        self._follows = follows
         self._seconds = seconds
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -123,9 +121,8 @@ class Worker:
     async def _begin(self) -> asyncio.subprocess.Process:
         # -P: a file in the present folder can't replace one of our modules.
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "controller.server.jobs"),
+            *(sys.executable, "-P", "-m", f"{__package__}.{self._does}"),
             msgspec.json.encode(self._folders).decode(),
-            *(["follow"] if self._follows else []),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the server

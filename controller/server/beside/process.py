@@ -1,0 +1,53 @@
+"""The side of the process: a question a line, an answer a line, until nobody asks any more."""
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from controller.errors import TreadleError
+from controller.server.beside.worker import Answer, Folders, Problem, problem_of
+
+_OBJECTS_UNTIL_GC = 50_000  # those of a log are not garbage
+
+
+class Jobs(Protocol):
+    """Each public method is a job, but for this one."""
+
+    def begin(self) -> None:
+        """Get ready, so that no question waits for that."""
+
+
+def folders_given() -> Folders:
+    """What the server has told on the command line."""
+    return msgspec.json.decode(sys.argv[1], type=Folders)
+
+
+def answer_all(jobs: Jobs) -> None:
+    """An empty line says that it is ready."""
+    gc.set_threshold(_OBJECTS_UNTIL_GC)
+    answers = sys.stdout.buffer  # noqa: TID251 - the server reads it
+    jobs.begin()
+    try:
+        answers.write(b"\n")
+        answers.flush()
+        for line in sys.stdin.buffer:
+            answers.write(msgspec.json.encode(answer(jobs, line)) + b"\n")
+            answers.flush()
+    except BrokenPipeError:  # the server was killed
+        os._exit(1)  # what is left in the buffer has no reader
+
+
+def answer(jobs: Jobs, line: bytes) -> Answer:
+    """To a question, which is a line of JSON."""
+    try:
+        question = msgspec.json.decode(line)
+        job: Callable[..., Any] = getattr(jobs, question["job"])
+        return Answer(msgspec.Raw(msgspec.json.encode(job(**question["words"]))))
+    except TreadleError as error:
+        return Answer(problem=problem_of(error))
+    except (OSError, ValueError, RecursionError) as error:
+        return Answer(problem=Problem(500, f"{type(error).__name__}: {error}"))
