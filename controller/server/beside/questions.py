@@ -15,11 +15,12 @@ import msgspec
 
 from controller.client.audit import read_past
 from controller.client.foresight import Folder, of_folder
+from controller.client.in_use import used_now
 from controller.client.metrics import exposition
 from controller.client.past import played, recall, run_of, state_at, told_since
 from controller.client.printed import by_failed
 from controller.client.reasons import around, lines, shapes
-from controller.client.replica import Replica, is_live, now, stood
+from controller.client.replica import Replica, controller_shape, files_waiting, is_live, now, stood
 from controller.errors import NotFound, TreadleError, UsageError
 from controller.log.status_file import read_status
 from controller.model.state import SECOND, State, Step, Workflow
@@ -27,7 +28,7 @@ from controller.rehearsal import change
 from controller.server.attempts import attempt_of, opened
 from controller.server.beside.process import answer_all, folders_given
 from controller.server.beside.worker import Folders
-from controller.server.lists import overview_of
+from controller.server.lists import chosen, overview_of, page_of
 from controller.server.shapes import (
     Change,
     Differences,
@@ -40,6 +41,7 @@ from controller.server.shapes import (
     PastList,
     RunPlay,
     StepExplained,
+    WorkflowList,
 )
 from controller.spec.linked import Linked
 from controller.view import words
@@ -94,7 +96,22 @@ class Questions:
     def workflow(self, name: str) -> Any:
         """One that is large, or in the archive."""
         state, life = self._life(name)
-        return workflow_shape(state, life, now=now())
+        moment = now()
+        return workflow_shape(
+            state, life, used_now([life], moment), files_waiting(self._state_dir), moment
+        )
+
+    def workflows(self, asked: dict[str, str]) -> WorkflowList:
+        """A part of them, in full."""
+        state, moment = self._fresh(), now()
+        page, after = page_of(chosen(state, asked, "all"), asked)
+        in_use = used_now(page, moment)
+        files = files_waiting(self._state_dir)
+        return WorkflowList(
+            items=[shape_of(state, entry, in_use, files, moment) for entry in page],
+            controller=controller_shape(self._state_dir),
+            next=after,
+        )
 
     def insight(self, name: str) -> Insight:
         """What there is to say beyond its shape."""

@@ -16,13 +16,12 @@ from controller.errors import NotFound, UsageError
 from controller.model.state import State, Workflow
 from controller.server.answers import answer, encoded, int_of
 from controller.server.context import Context, of
-from controller.server.lists import LIMIT_MAX, chosen, overview_of, page_of
+from controller.server.lists import LIMIT_MAX, overview_of, page_of
 from controller.server.shapes import (
     ControllerSeen,
     InstanceGrid,
     InstanceRow,
     PoolList,
-    WorkflowList,
 )
 from controller.view import firings
 from controller.view.find import find, find_workflow
@@ -55,16 +54,7 @@ async def workflows(request: Request) -> Response:
         return await _of_worker(
             context, "at", point=point, names=[], selector=asked.get("selector", "")
         )
-    state = context.mirror.state
-    page, after = page_of(chosen(state, asked, "all"), asked)
-    return _told(
-        context,
-        WorkflowList(
-            items=[_shape(context, state, entry) for entry in page],
-            controller=context.mirror.controller(),
-            next=after,
-        ),
-    )
+    return await _of_worker(context, "workflows", asked=dict(asked))
 
 
 # ---------------------------------------- one workflow
