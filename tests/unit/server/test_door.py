@@ -125,6 +125,8 @@ def test_a_token_for_viewing_changes_nothing(houses: Houses, write: Write, story
         pytest.param({"sec-fetch-site": "cross-site"}, 403, id="fetched by another site"),
         pytest.param({"sec-fetch-site": "same-site"}, 403, id="fetched by another port"),
         pytest.param({"sec-fetch-site": "Same-Origin, x"}, 403, id="nonsense"),
+        pytest.param({"content-type": "application/cloudevents+json"}, 404, id="a kind of JSON"),
+        pytest.param({"content-type": "text/x+json"}, 415, id="a text that says that it is JSON"),
         pytest.param({"content-type": "text/plain"}, 415, id="what a form can send"),
         pytest.param({"content-type": "application/x-www-form-urlencoded"}, 415, id="a form"),
         pytest.param({"content-type": "multipart/form-data; boundary=x"}, 415, id="a file form"),
