@@ -30,7 +30,7 @@ def state_at(state_dir: str, option: str, point: str, look: Look) -> State:
 
     `option`: the option that the user wrote, for the error message.
     """
-    if point.isdecimal():
+    if point.isdecimal() and len(point) < 20:
         seq = int(point)
         state, place = _before(state_dir, option, point, seq_max=seq)
         behind = read(state_dir, place.seq, place)

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -27,7 +28,8 @@ def require_libraries() -> None:
     """They are an extra: who has no page needs none of them. Raises UsageError."""
     if lacking := [name for name in _LIBRARIES if find_spec(name) is None]:
         raise UsageError(
-            f"serve needs {lacking[0]}, which is not installed: pip install 'treadle[web]'"
+            f"serve needs {lacking[0]}, which is not installed: install treadle with its page, "
+            "as in pipx install './treadle[web]'"
         )
 
 
@@ -59,8 +61,6 @@ class Page:
 
     def _keep(self) -> None:
         """Start it, and again whenever it has ended, until `close`."""
-        import time
-
         pause = AGAIN_SECONDS
         while not self._stop.is_set():
             began = time.monotonic()
@@ -108,7 +108,9 @@ class Page:
                     self._wake()
                 else:
                     last = said
-        os.close(life)
+                    if not self.problem:  # else it is told as the problem, when it has ended
+                        self.lines.append(said)
+                        self._wake()
         how = "signal" if process.returncode < 0 else "exit code"
         return last or f"it ended with {how} {abs(process.returncode)}"
 

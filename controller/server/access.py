@@ -45,6 +45,15 @@ class Serving(msgspec.Struct, frozen=True):
     url: str
     pid: int
 
+    @property
+    def is_there(self) -> bool:
+        """Whether a process of ours has this number: it is not known more exactly."""
+        try:
+            os.kill(self.pid, 0)
+        except OSError:
+            return False
+        return True
+
 
 class _Grant(msgspec.Struct, frozen=True):
     role: Role

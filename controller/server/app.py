@@ -63,7 +63,12 @@ ROUTES = (
 
 
 def make_app(context: Context, hosts: Collection[str], origins: Collection[str]) -> ASGIApp:
-    handlers = {TreadleError: _failed, HTTPException: _unknown, Refused: _refused}
+    handlers = {
+        TreadleError: _failed,
+        HTTPException: _unknown,
+        Refused: _refused,
+        Exception: _crashed,
+    }
     app = Starlette(routes=ROUTES, exception_handlers=handlers)
     app.router.redirect_slashes = False  # behind a proxy, it would lead to http
     app.state.context = context
@@ -79,6 +84,11 @@ async def _failed(_request: Request, error: Exception) -> Response:
 async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return answer(told(error.code, error.message), error.code, error.headers)
+
+
+async def _crashed(_request: Request, _error: Exception) -> Response:
+    """A fault of ours; the door says more on stderr."""
+    return answer(told(500, "the server failed; its stderr says more"), 500)
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

@@ -2,19 +2,23 @@
 
 from typing import IO
 
-from controller.errors import NotFound, StorageError
+from controller.errors import NotFound, StorageError, UsageError
 from controller.log.output import open_output
 from controller.model.state import Attempt, Workflow
 
 
 def attempt_of(life: Workflow, step: str, number: int) -> Attempt:
-    """Of a step or a hook, by its number. Raises NotFound."""
+    """Of a step or a hook, by its number; 0: the last one. Raises NotFound, UsageError."""
+    if not step:
+        raise UsageError("step is missing: write ?step=NAME")
     found = life.find(step)
     if found is None:
         raise NotFound(f'{life.name} has no step "{step}"')
+    if not number and found.attempts:
+        return found.attempts[-1]
     known = next((attempt for attempt in found.attempts if attempt.number == number), None)
     if known is None:
-        raise NotFound(f"{life.name}/{step} has no attempt {number}")
+        raise NotFound(f"{life.name}/{step} has no attempt {number or 'yet'}")
     return known
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.printing import complain
@@ -90,6 +91,8 @@ class Door:
         except Refused as refused:
             if not begun:
                 await _say(answer, refused.code, refused.message, refused.headers)
+        except ClientDisconnect:
+            return
         except Exception as error:  # one request can't end the server
             complain(f"{scope['method']} {scope['path']}: {type(error).__name__}: {error}")
             if not begun:

@@ -124,6 +124,11 @@ class Subscriber:
         self._news.set()
 
     @property
+    def waits(self) -> bool:
+        """Whether something waits for it that it has not taken."""
+        return bool(self._waiting)
+
+    @property
     def is_behind(self) -> bool:
         return self._bytes > BEHIND_MAX
 
@@ -176,8 +181,9 @@ class Feed:
                 self._keep(message)
         batch = Batch(messages)
         for subscriber in self._subscribers:
+            was_behind = subscriber.waits
             subscriber.put(batch)
-            if subscriber.is_behind:
+            if was_behind and subscriber.is_behind:
                 subscriber.reset(self.at)
 
     def _keep(self, message: Message) -> None:

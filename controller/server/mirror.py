@@ -6,6 +6,7 @@ soon as there is a log that can be read. So the server never ends because of wha
 """
 
 import asyncio
+import gc
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -25,7 +26,8 @@ from controller.view.times import rfc3339
 
 SLICE = 200  # records that are folded before other tasks have their turn
 ROWS_MAX = 500  # that are sent at once; if more have changed, the list is to be asked for again
-AGAIN_SECONDS = 2.0
+AGAIN_SECONDS = 2.0  # until a log that can't be read is tried again; twice as long each time
+AGAIN_MAX = 16  # times that
 UNREADABLE = "LogUnreadable"
 _READ = (StorageError, OSError, ValueError, RecursionError)
 
@@ -42,6 +44,7 @@ class Mirror:
         self.feed = Feed()
         self._replica: Replica | None = None
         self._controller = b""
+        self._again = AGAIN_SECONDS
 
     @property
     def at(self) -> EventId:
@@ -88,6 +91,8 @@ class Mirror:
             self._give_up(error)
             return
         self._replica, self.state, self.problem = replica, replica.state, ""
+        self._again = AGAIN_SECONDS
+        gc.freeze()  # what a state is made of stays
 
     async def follow(self) -> None:
         """Without end."""
@@ -98,7 +103,11 @@ class Mirror:
             except Exception as error:  # a fault of ours: what is shown would stand still for good
                 complain(f"following the log: {type(error).__name__}: {error}")
                 self._give_up(error)
-            await asyncio.sleep(AGAIN_SECONDS if self._replica is None else FOLLOW_SECONDS)
+            if self._replica is None:
+                await asyncio.sleep(self._again)
+                self._again = min(2 * self._again, AGAIN_MAX * AGAIN_SECONDS)
+            else:
+                await asyncio.sleep(FOLLOW_SECONDS)
 
     async def _look(self) -> None:
         if self._replica is None:

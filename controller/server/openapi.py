@@ -31,7 +31,7 @@ _CHOICE = (
     ("limit", _NUMBER, "at most so many, 1 to 500; 100 unless given"),
     ("continue", _TEXT, "what the answer before this one has given"),
 )
-_OUTPUT = (("step", _TEXT, "its full name"), ("attempt", _NUMBER, "its number"))
+_OUTPUT = (("step", _TEXT, "its full name"), ("attempt", _NUMBER, "its number; else the last"))
 
 # By the names of their functions.
 OPERATIONS: dict[str, Operation] = {
@@ -59,7 +59,7 @@ OPERATIONS: dict[str, Operation] = {
     "insight": Operation(shapes.Insight),
     "graph": Operation(Graph, (("direction", {"enum": ["right", "down"]}, "in which edges go"),)),
     "instances": Operation(shapes.InstanceGrid, _CHOICE[2:]),
-    "changes": Operation(shapes.RunPlay, (("run", _NUMBER, "its number"),)),
+    "changes": Operation(shapes.RunPlay, (("run", _NUMBER, "its number; else the last"),)),
     "schedule": Operation(
         shapes.DueList,
         (

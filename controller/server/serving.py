@@ -1,7 +1,6 @@
 """`treadle serve` from its beginning to its end: socket, state, routes, signals."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -14,7 +13,7 @@ from controller.server.access import Access, Role
 from controller.server.app import make_app
 from controller.server.beside.worker import Folders, Worker
 from controller.server.context import Context
-from controller.server.listening import Reached, listen, parse_address, reached, server_of
+from controller.server.listening import Reached, Server, listen, parse_address, reached, server_of
 from controller.server.mirror import Mirror
 
 NICENESS = 5  # beside a controller
@@ -76,9 +75,8 @@ async def _serve(
         loop.add_signal_handler(signum, server.stop)
     if options.lifeline is not None:
         os.nice(NICENESS)  # the controller comes first
-        loop.add_reader(options.lifeline, server.stop)
+        loop.add_reader(options.lifeline, _cut, options.lifeline, server)
     await asyncio.to_thread(mirror.open)
-    gc.freeze()  # what a state is made of stays
     following = asyncio.create_task(mirror.follow())
     beginning = asyncio.gather(worker.begin(), hands.begin())
     try:
@@ -92,3 +90,9 @@ async def _serve(
         await asyncio.gather(following, beginning, return_exceptions=True)
         await worker.stop()
         await hands.stop()
+
+
+def _cut(lifeline: int, server: Server) -> None:
+    """The controller has gone. The descriptor can be read for good now."""
+    asyncio.get_running_loop().remove_reader(lifeline)
+    server.stop()

@@ -49,8 +49,8 @@ def _link(args: argparse.Namespace) -> int:
 
     access = Access(os.path.abspath(args.state))
     serving = access.serving()
-    if serving is None:
-        raise NotFound("no server was started on this state folder; start one: treadle serve")
+    if serving is None or not serving.is_there:
+        raise NotFound("no server runs on this state folder; start one: treadle serve")
     access.prepare()
     say(link(serving.url, access, "view" if args.view else "operate"))
     return ExitCode.FINE

@@ -1,13 +1,20 @@
 """What people ask for: each is done exactly as the command of that name does it."""
 
+import time
 from typing import Any
 
 import msgspec
 
 from controller.client.acts import Actor, Saw
-from controller.client.ask import would_follow
+from controller.client.ask import ANSWER_SECONDS, would_follow
 from controller.client.files.given import given_to_definition
-from controller.client.starting import Starting, foretold, require_definition, why_skipped
+from controller.client.starting import (
+    Interrupted,
+    Starting,
+    foretold,
+    require_definition,
+    why_skipped,
+)
 from controller.client.subject import read_state, require_life
 from controller.errors import Outdated, UsageError
 from controller.model.observations import Request
@@ -94,7 +101,12 @@ class Deeds:
         if asked.dry_run:
             would = foretold(state, definition.name, actions)
             return Done(command=command, message=would.skipped or "\n".join(would.lines))
-        begun = Starting(self._state_dir, request, lambda: False).ask()
+        until = time.monotonic() + ANSWER_SECONDS
+        try:
+            begun = Starting(self._state_dir, request, lambda: time.monotonic() > until).ask()
+        except Interrupted:
+            said = "requested; not decided yet, `treadle events` will show it"
+            return Done(command=command, message=f"{name}: {said}")
         if begun is None:
             said = "requested; no controller is running, the next `treadle up` starts it"
             return Done(command=command, message=f"{name}: {said}")

@@ -53,7 +53,7 @@ from controller.view.graph.shape import Direction, Layout
 from controller.view.graph.standing import Graph, standings
 from controller.view.lists.listing import listed, shape_of, standing
 from controller.view.lists.runs import expected_end, usual_of, why_of_present
-from controller.view.lists.schedule import audit, parse_range, timed
+from controller.view.lists.schedule import DueTime, audit, parse_range, timed
 from controller.view.lists.schedule import shape as shape_of_due
 from controller.view.lists.selector import parse_selector
 from controller.view.look import Look
@@ -248,7 +248,8 @@ class Questions:
 
     def changes(self, name: str, number: int) -> RunPlay:
         """All that happened in a run, so that the page can play it."""
-        uid = self._life(name)[1].uid
+        life = self._life(name)[1]
+        uid, number = life.uid, number or life.run
         if (uid, number) in self._plays:
             return self._plays[uid, number]
         play = self._played(name, number)
@@ -282,11 +283,11 @@ class Questions:
         present = state.workflows.get(life.name)
         of_now = [present] if present is not None and present.starter is not None else []
         found = timed(state, of_now, view.now // SECOND, is_live(self._state_dir))
-        told = []
+        told: list[DueTime] = []
         for trigger, forces in past.forces.items():
             if forces[-1].trigger.rule is not None:
                 begin, end = wanted.seconds(forces[-1].trigger.zone, view.now, view.zone)
-                told += [*audit(past, found, life.name, trigger, begin, end)][:AUDIT_MAX]
+                told += islice(audit(past, found, life.name, trigger, begin, end), AUDIT_MAX)
         told.sort(key=lambda due: (due.due, due.trigger))
         return DueList(items=[shape_of_due(due) for due in told[:AUDIT_MAX]])
 

@@ -17,6 +17,7 @@ from controller.server.door import Refused
 
 JOB_SECONDS = 10.0
 WAITING_MAX = 64
+_BUSY = "too many long questions are waiting; ask again in a moment"
 _FAILED = "the process that works out the answer has failed"
 ANSWER_BYTES_MAX = 256 << 20
 
@@ -72,11 +73,23 @@ class Worker:
         except RecursionError:
             raise Refused(400, "something in this request lies too deep") from None
         if self._waiting >= WAITING_MAX:
-            raise Refused(503, "too many long questions are waiting; ask again in a moment")
+            raise Refused(503, _BUSY)
         self._waiting += 1
+        # Who asked may go away; the process goes on, and its answer is nobody else's.
+        asking = asyncio.create_task(self._in_turn(question))
+        asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(asking)
+
+    async def _in_turn(self, question: bytes) -> bytes:
         try:
-            async with self._turn:
+            async with asyncio.timeout(self._seconds):
+                await self._turn.acquire()
+            try:
                 return await self._asked(question)
+            finally:
+                self._turn.release()
+        except TimeoutError:
+            raise Refused(503, _BUSY) from None
         finally:
             self._waiting -= 1
 
@@ -94,7 +107,7 @@ class Worker:
         except (OSError, EOFError, msgspec.DecodeError, asyncio.LimitOverrunError):
             await self.stop()
             raise Refused(500, _FAILED) from None
-        except BaseException:  # who asked has gone: its answer must not be the next one's
+        except BaseException:  # the server stops: nobody takes the answer
             await self.stop()
             raise
         if answer.problem is not None:

@@ -81,7 +81,7 @@ async def search(request: Request) -> Response:
     context, asked = of(request), request.query_params
     data = await context.worker.ask(
         "search",
-        name=_life(context, request.path_params["name"]).uid,
+        name=request.path_params["name"],
         step=asked.get("step", ""),
         attempt=int_of(asked.get("attempt", "")),
         text=asked.get("text", ""),

@@ -31,7 +31,9 @@ from controller.view.pools import shape as shape_of_pool
 from controller.view.status import instance_shapes
 from controller.view.times import rfc3339
 
-LARGE = 300  # steps; a workflow that has more is shaped by the worker
+# A workflow that has more of these is shaped by the worker:
+LARGE = 300  # steps
+BUSY = 2  # running attempts, since the processes of each are looked at
 
 
 # ---------------------------------------- lists
@@ -73,7 +75,7 @@ async def workflow(request: Request) -> Response:
         entry = find(state, name)
     except NotFound:
         return await _of_worker(context, "workflow", name=name)  # it may be in the archive
-    if isinstance(entry, Workflow) and len(entry.steps) > LARGE:
+    if isinstance(entry, Workflow) and (len(entry.steps) > LARGE or entry.occupied > BUSY):
         return await _of_worker(context, "workflow", name=entry.uid)
     return _told(context, _shape(context, state, entry))
 
@@ -106,10 +108,11 @@ async def instances(request: Request) -> Response:
         raise UsageError(f"{definition.name} has no triggers, so it has no instances")
     lives = firings.instances(state, definition)[::-1]
     shown, after = page_of(lives, asked)
-    names = dict.fromkeys(name for life in reversed(shown) for name in _top(life))
+    steps = [*map(_top, shown)]
+    names = dict.fromkeys(name for phases in reversed(steps) for name in phases)
     rows = [
-        InstanceRow(**structs.asdict(shape), steps=_top(life))
-        for life, shape in zip(shown, instance_shapes(state, shown), strict=True)
+        InstanceRow(**structs.asdict(shape), steps=phases)
+        for phases, shape in zip(steps, instance_shapes(state, shown), strict=True)
     ]
     grid = InstanceGrid(steps=[*names], items=rows, total=len(lives), next=after)
     return _told(context, grid)

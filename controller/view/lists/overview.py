@@ -89,12 +89,18 @@ def row(state: State, entry: Entry, look: Look) -> Row:
         run=entry.run,
         steps=_counted(entry),
         start_time=rfc3339_or_none(entry.started),
-        completion_time=rfc3339_or_none(entry.completed),
+        completion_time=rfc3339_or_none(_completed(state, entry)),
         next_due=None if due is None else rfc3339(due.time),
         bars=[*(_instances(state, entry) if entry.starter is not None else _runs(state, entry))],
         usual_seconds=None if length is None else length / SECOND,
         stale=may_have_ended(entry, look),
     )
+
+
+def _completed(state: State, life: Workflow) -> int | None:
+    """Of a definition, when the last of its instances ended."""
+    ended = firings.last_ended(state, life) if life.starter is not None else life
+    return None if ended is None else ended.completed
 
 
 def _kind(life: Workflow) -> Kind:
