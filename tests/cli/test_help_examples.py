@@ -4,10 +4,11 @@ import json
 import shlex
 import signal
 import subprocess
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from cli.place import Place, document
+from server.served import serving
 
 from controller.cli.commands import COMMANDS
 from controller.cli.parser import find_command
@@ -56,8 +57,7 @@ def test_the_examples_of_the_help_can_be_typed(place: Place) -> None:
     for example in (example for command in commands for example in command.examples):
         words = shlex.split(example.command)[1:]
         before = files(place.root) if find_command(words[0]).changes_nothing else {}
-        # What waits for an end needs somebody who runs it.
-        with place.up() if "--wait" in words else nullcontext():
+        with needed(place, words):
             code, err = run(place, words)
         if "--abandon" in words:  # here everything can be stopped
             assert code == 2 and b"nothing of" in err, (code, err)
@@ -65,6 +65,13 @@ def test_the_examples_of_the_help_can_be_typed(place: Place) -> None:
         assert code in (0, int(words[0] in VERDICTS)), (example.command, code, err)
         if before and "--write" not in words:
             assert files(place.root) == before, f"{example.command} has written something"
+
+
+def needed(place: Place, words: list[str]) -> AbstractContextManager[object]:
+    """What waits for an end needs somebody who runs it, and a link a server."""
+    if "--wait" in words:
+        return place.up()
+    return serving(place) if "--link" in words else nullcontext()
 
 
 def files(root: Path) -> dict[str, tuple[int, ...]]:
