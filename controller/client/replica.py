@@ -58,6 +58,11 @@ class Replica:
             if collects:
                 gc.enable()
 
+    @property
+    def is_between_turns(self) -> bool:
+        """Whether the state is the result of whole turns, as a controller shows it."""
+        return self.state.seq >= self._tail.turn_end
+
     def follow(self) -> Iterator[Folded | None]:
         """Like `news`, but without end; yields None when there is nothing new at the moment."""
         while True:

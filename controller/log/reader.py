@@ -109,6 +109,11 @@ class Tail:
     def poll(self) -> list[Record]:
         return list(self.news())
 
+    @property
+    def turn_end(self) -> int:
+        """The last record of the turn that `news` tells now, or has told last."""
+        return self._cursor.seq
+
 
 class Cursor:
     """A place in the log, always at the end of a whole turn, that moves forward.

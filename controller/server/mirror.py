@@ -127,7 +127,7 @@ class Mirror:
             for folded in replica.news():
                 told = [*happened(self.state, folded.record, folded.moves)]
                 news.append(recorded(EventId(folded.record.epoch, folded.record.seq), told))
-                if len(news) == SLICE:
+                if len(news) >= SLICE and replica.is_between_turns:
                     self._publish(news)
                     news = []
                     await asyncio.sleep(0)

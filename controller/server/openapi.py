@@ -47,7 +47,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "workflows": Operation(
         shapes.WorkflowList,
-        (*_CHOICE, ("at", _TEXT, "as it was: the number of a record, or a time; all of them")),
+        (*_CHOICE, ("at", _TEXT, "as it was: the number of a record, or a time")),
     ),
     "workflow": Operation(
         WorkflowShape,

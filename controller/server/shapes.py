@@ -46,15 +46,6 @@ class WorkflowList(Shape, frozen=True, kw_only=True):
     next: str | None = field(name="continue")
 
 
-class PastList(Shape, frozen=True, kw_only=True):
-    """How things stood after the record `seq`."""
-
-    api_version: str = API_VERSION
-    kind: str = "WorkflowList"
-    items: list[WorkflowShape]
-    seq: int
-
-
 class Insight(Shape, frozen=True, kw_only=True):
     """What `status` and `explain` say of a workflow, beyond its shape.
 

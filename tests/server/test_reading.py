@@ -83,7 +83,9 @@ def test_how_it_was(served: Served) -> None:
     after = served.get("overview?at=5").json
     assert [row["name"] for row in after["items"]] == ["etl"]
     assert after["controller"]["phase"] == "Unknown"
-    assert served.get("workflows?at=5").json["items"][0]["metadata"]["name"] == "etl"
+    assert served.get("workflows?at=5&limit=1").json["items"][0]["metadata"]["name"] == "etl"
+    then = served.get("workflows/etl?at=5").json
+    assert (then["kind"], then["metadata"]["generation"]) == ("Workflow", 1)
     assert served.get("overview?at=nonsense").code == 400
 
 

@@ -6,7 +6,7 @@ It has a replica of its own, which follows the log from one question to the next
 import gc
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import IO, Any
@@ -38,7 +38,6 @@ from controller.server.shapes import (
     Match,
     Matches,
     Overview,
-    PastList,
     RunPlay,
     StepExplained,
     WorkflowList,
@@ -51,11 +50,10 @@ from controller.view.graph.boxes import boxes_of
 from controller.view.graph.layout import laid_out
 from controller.view.graph.shape import Direction, Layout
 from controller.view.graph.standing import Graph, standings
-from controller.view.lists.listing import listed, shape_of, standing
+from controller.view.lists.listing import shape_of, standing
 from controller.view.lists.runs import expected_end, usual_of, why_of_present
 from controller.view.lists.schedule import DueTime, audit, parse_range, timed
 from controller.view.lists.schedule import shape as shape_of_due
-from controller.view.lists.selector import parse_selector
 from controller.view.look import Look
 from controller.view.pages.page import critical_path
 from controller.view.planned import planned, with_planned
@@ -93,8 +91,11 @@ class Questions:
 
     # ---------------------------------------- now
 
-    def workflow(self, name: str) -> Any:
-        """One that is large, or in the archive."""
+    def workflow(self, name: str, point: str = "") -> Any:
+        """One that is large, in the archive, or as it was then."""
+        if point:
+            past = self._past(point)
+            return shape_of(past, find(past, name))
         state, life = self._life(name)
         moment = now()
         return workflow_shape(
@@ -102,7 +103,12 @@ class Questions:
         )
 
     def workflows(self, asked: dict[str, str]) -> WorkflowList:
-        """A part of them, in full."""
+        """A part of them, in full; with `at`, as they were then."""
+        if point := asked.get("at"):
+            state = self._past(point)
+            page, after = page_of(chosen(state, asked, "all"), asked)
+            items = [shape_of(state, entry) for entry in page]
+            return WorkflowList(items=items, controller=_then(state), next=after)
         state, moment = self._fresh(), now()
         page, after = page_of(chosen(state, asked, "all"), asked)
         in_use = used_now(page, moment)
@@ -205,26 +211,11 @@ class Questions:
 
     # ---------------------------------------- the past
 
-    def at(self, point: str, names: Sequence[str], selector: str) -> PastList:
-        """The list as it was; or one workflow."""
-        state = state_at(self._state_dir, "at", point, self._look(self._fresh()))
-        if names:
-            found = [find(state, name) for name in names]
-        else:
-            found = listed(state, parse_selector(selector)) if selector else listed(state)
-        return PastList(items=[shape_of(state, entry) for entry in found], seq=state.seq)
-
     def overview(self, point: str, asked: dict[str, str]) -> Overview:
         """The list as it was at a record or a moment."""
-        state = state_at(self._state_dir, "at", point, self._look(self._fresh()))
-        controller = ControllerShape(
-            phase="Unknown",  # the log does not say whether it still ran
-            pid=state.controller.pid or None,
-            epoch=state.controller.epoch,
-            conditions=[],
-        )
+        state = self._past(point)
         at = f"{state.epoch}.{state.seq}"
-        return overview_of(state, asked, Look(now=state.time), controller, at)
+        return overview_of(state, asked, Look(now=state.time), _then(state), at)
 
     def since(self, epoch: int, seq: int) -> list[tuple[str, list[dict[str, Any]]]]:
         """The records behind this one, each with its id, and the first of them only if it has many.
@@ -312,6 +303,10 @@ class Questions:
             self._replica = None  # the log is another now, or can't be read
             raise
 
+    def _past(self, point: str) -> State:
+        """As it was at a record or a moment. Raises UsageError, NotFound."""
+        return state_at(self._state_dir, "at", point, self._look(self._fresh()))
+
     def _life(self, name: str) -> tuple[State, Workflow]:
         """Raises NotFound."""
         state = self._fresh()
@@ -325,6 +320,16 @@ class Questions:
 
     def _look(self, state: State) -> Look:
         return Look(now=now(), stood=stood(self._state_dir, state))
+
+
+def _then(state: State) -> ControllerShape:
+    """The controller of an earlier state: the log does not say whether it still ran."""
+    return ControllerShape(
+        phase="Unknown",
+        pid=state.controller.pid or None,
+        epoch=state.controller.epoch,
+        conditions=[],
+    )
 
 
 def _as_it_becomes(changed: change.Change) -> Layout | None:

@@ -52,10 +52,6 @@ async def overview(request: Request) -> Response:
 async def workflows(request: Request) -> Response:
     """Workflows in full, as `get -o json` gives them."""
     context, asked = of(request), request.query_params
-    if point := asked.get("at"):
-        return await _of_worker(
-            context, "at", point=point, names=[], selector=asked.get("selector", "")
-        )
     return await _of_worker(context, "workflows", asked=dict(asked))
 
 
@@ -69,7 +65,7 @@ async def workflow(request: Request) -> Response:
     if run := asked.get("run"):
         return await _of_worker(context, "run", name=name, number=int_of(run))
     if point := asked.get("at"):
-        return await _of_worker(context, "at", point=point, names=[name], selector="")
+        return await _of_worker(context, "workflow", name=name, point=point)
     state = context.mirror.state
     try:
         entry = find(state, name)

@@ -326,6 +326,34 @@ def test_what_is_archived_meanwhile_makes_no_difference(
     follow(state_dir, test)
 
 
+def test_others_have_their_turn_only_between_turns(
+    houses: Houses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A controller shows only the results of whole turns."""
+    monkeypatch.setattr(module, "SLICE", 1)
+    records = come_and_go(10)
+    turns = [[*turn] for _, turn in groupby(records, lambda record: record.turn)]
+    assert any(len(turn) > 1 for turn in turns)
+    shown: set[int] = set()
+    sleep = asyncio.sleep
+
+    async def test(follower: Follower) -> None:
+        async def noted(seconds: float) -> None:
+            shown.add(follower.state.seq)
+            await sleep(seconds)
+
+        monkeypatch.setattr(asyncio, "sleep", noted)
+        log = LogWriter(houses.state_dir)
+        for turn in turns:
+            log.append(turn)
+        log.close()
+        await follower.until_seq(records[-1].seq)
+
+    follow(houses.state_dir, test)
+    assert len(shown) > 5
+    assert shown <= {0, *(turn[-1].seq for turn in turns)}
+
+
 def test_nothing_that_goes_wrong_in_telling_ends_the_following(
     write: Write, story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
