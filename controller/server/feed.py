@@ -59,12 +59,17 @@ def event(kind: str, data: bytes, at: EventId | None = None) -> bytes:
 
 def recorded(at: EventId, told: Sequence[Mapping[str, Any]]) -> Message:
     """A record of the log: its own event, then the phases that it changed, as `events` has them."""
-    data = msgspec.json.encode(told)
-    if len(data) > EVENT_BYTES_MAX:
-        data = msgspec.json.encode([_short(each) for each in told])
+    data = msgspec.json.encode(shortened(told))
     uids = {str(each["uid"]) for each in told if each["uid"]}
     uids |= {str(each["life"]) for each in told if each.get("life")}  # of an instance that begins
     return Message(event("record", data, at), frozenset(uids), at)
+
+
+def shortened(told: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The events of a record, with less about each if they are more than EVENT_BYTES_MAX."""
+    if len(msgspec.json.encode(told)) <= EVENT_BYTES_MAX:
+        return told
+    return [_short(each) for each in told]
 
 
 def _short(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cli.place import Place, document
-from server.served import Served, serving
+from server.served import Served, Stream, serving
 
 STEPS = {"extract": "echo rows=3", "load": "true"}
 
@@ -87,6 +87,21 @@ def test_how_it_was(served: Served) -> None:
     then = served.get("workflows/etl?at=5").json
     assert (then["kind"], then["metadata"]["generation"]) == ("Workflow", 1)
     assert served.get("overview?at=nonsense").code == 400
+
+
+def test_a_stream_goes_on_behind_any_record_of_the_log(served: Served) -> None:
+    """The server began after all of them, so it has them from the log."""
+    last = served.get("overview").headers["treadle-event-id"]
+    seq = int(last.partition(".")[2])
+    stream = Stream(served, "since=1.1")
+    try:
+        assert stream.next()[0] == "hello"
+        told = [stream.next() for _ in range(2, seq + 1)]
+    finally:
+        stream.close()
+    assert {kind for kind, _ in told} == {"record"}
+    assert [data[0]["seq"] for _, data in told] == [*range(2, seq + 1)]
+    assert stream.last == last
 
 
 def test_what_is_told_besides(served: Served) -> None:

@@ -6,7 +6,7 @@ It has a replica of its own, which follows the log from one question to the next
 import gc
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import IO, Any
@@ -28,6 +28,7 @@ from controller.rehearsal import change
 from controller.server.attempts import attempt_of, opened
 from controller.server.beside.process import answer_all, folders_given
 from controller.server.beside.worker import Folders
+from controller.server.feed import shortened
 from controller.server.lists import chosen, overview_of, page_of
 from controller.server.shapes import (
     Change,
@@ -66,7 +67,7 @@ LINE_MAX = 1_000  # characters of a line that is shown
 SEARCH_BLOCK, SEARCH_MAX = 1 << 20, 256 << 20  # bytes of one block, of one search
 AUDIT_MAX = 5_000
 MOVES_MAX = 200_000
-RECORDS_MAX = 2_000  # told at once
+RECORDS_MAX, RECORDS_BYTES_MAX = 2_000, 1 << 20  # told at once
 LAYOUTS_MAX = 50
 PLAYS_MAX = 8  # of finished runs that are kept
 DRAWN_MAX = 50  # changes of specs
@@ -217,19 +218,21 @@ class Questions:
         at = f"{state.epoch}.{state.seq}"
         return overview_of(state, asked, Look(now=state.time), _then(state), at)
 
-    def since(self, epoch: int, seq: int) -> list[tuple[str, list[dict[str, Any]]]]:
-        """The records behind this one, each with its id, and the first of them only if it has many.
+    def since(self, epoch: int, seq: int) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+        """Some of the records behind this one, each with its id; who asks goes on behind the last.
 
         Nothing behind it: an empty list. Raises NotFound if the log has another in its place.
         """
-        place = (epoch, seq)
-        news = self._told.pop(place, None) or told_since(self._state_dir, epoch, seq)
-        found = [
-            (f"{record.epoch}.{record.seq}", told) for record, told in islice(news, RECORDS_MAX)
-        ]
-        if len(found) == RECORDS_MAX:  # who asks goes on behind the last one
-            last = found[-1][0].split(".")
-            self._told = {(int(last[0]), int(last[1])): news}
+        news = self._told.pop((epoch, seq), None) or told_since(self._state_dir, epoch, seq)
+        found: list[tuple[str, Sequence[Mapping[str, Any]]]] = []
+        size = 0
+        for record, told in news:
+            few = shortened(told)
+            found.append((f"{record.epoch}.{record.seq}", few))
+            size += len(msgspec.json.encode(few))
+            if len(found) == RECORDS_MAX or size > RECORDS_BYTES_MAX:
+                self._told = {(record.epoch, record.seq): news}
+                break
         return found
 
     def run(self, name: str, number: int) -> Any:
