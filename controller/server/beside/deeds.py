@@ -37,42 +37,39 @@ class Deeds:
 
     def act(self, verb: str, name: str, asked: dict[str, Any], command: str) -> Done:
         """What a button does: exactly what the command would do."""
-        return self._act(verb, name, msgspec.convert(asked, Act), command)
-
-    def _act(self, verb: str, name: str, asked: Act, command: str) -> Done:
+        act = msgspec.convert(asked, Act)
         told: list[str] = []
-        saw = Saw(asked.uid, asked.run)
         actor = Actor(
             self._folders.specs,
             self._state_dir,
             told.append,
             told.append,
-            dry_run=asked.dry_run,
+            dry_run=act.dry_run,
             by="web",
-            saw=saw,
+            saw=Saw(act.uid, act.run),
         )
         match verb:
             case "retry":
                 actor.retry(
                     name,
-                    asked.steps,
-                    reason=asked.reason,
-                    downstream=asked.downstream,
+                    act.steps,
+                    reason=act.reason,
+                    downstream=act.downstream,
                     keep_spec=False,
                 )
             case "cancel":
-                actor.cancel(name, asked.steps, reason=asked.reason, drain=asked.drain, hooks=True)
+                actor.cancel(name, act.steps, reason=act.reason, drain=act.drain, hooks=True)
             case "suspend":
-                actor.suspend(name, reason=asked.reason)
+                actor.suspend(name, reason=act.reason)
             case "resume":
-                actor.resume(name, reason=asked.reason)
+                actor.resume(name, reason=act.reason)
             case "approve":
                 actor.approve(
                     name,
-                    asked.steps,
-                    reason=asked.reason,
-                    approved=asked.approved,
-                    question=asked.question,
+                    act.steps,
+                    reason=act.reason,
+                    approved=act.approved,
+                    question=act.question,
                 )
         return Done(command=command, message="\n".join(told))
 

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import msgspec
 
 from controller.errors import TreadleError
-from controller.server.beside.worker import Answer, Folders, Problem, problem_of
+from controller.server.answers import status_of
+from controller.server.beside.worker import Answer, Folders, Problem
 
 _OBJECTS_UNTIL_GC = 50_000  # those of a log are not garbage
 
@@ -48,6 +49,6 @@ def answer(jobs: Jobs, line: bytes) -> Answer:
         job: Callable[..., Any] = getattr(jobs, question["job"])
         return Answer(msgspec.Raw(msgspec.json.encode(job(**question["words"]))))
     except TreadleError as error:
-        return Answer(problem=problem_of(error))
+        return Answer(problem=Problem(status_of(error), str(error)))
     except (OSError, ValueError, RecursionError) as error:
         return Answer(problem=Problem(500, f"{type(error).__name__}: {error}"))

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from controller.errors import TreadleError
 from controller.server.door import Refused
 
 JOB_SECONDS = 10.0
@@ -161,9 +160,3 @@ async def _greeted(process: asyncio.subprocess.Process) -> None:
 async def _line(process: asyncio.subprocess.Process) -> bytes:
     assert process.stdout is not None
     return await process.stdout.readuntil(b"\n")
-
-
-def problem_of(error: TreadleError) -> Problem:
-    from controller.server.answers import status_of
-
-    return Problem(status_of(error), str(error))
