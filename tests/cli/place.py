@@ -33,7 +33,7 @@ class Place:
         self.specs = root / "specs"
         self.specs.mkdir()
         self.state = root / ".treadle"
-        self._controllers: list[subprocess.Popen[bytes]] = []
+        self._begun: list[subprocess.Popen[bytes]] = []
 
     # ------------------------------------ commands
 
@@ -43,7 +43,9 @@ class Place:
         env = {key: value for key, value in os.environ.items() if not key.startswith("TREADLE_")}
         env |= {"TREADLE_MIN_FREE": "0", **how.pop("more_env", {})}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen([*program, *words], cwd=self.root, env=env, **{**pipes, **how})
+        begun = subprocess.Popen([*program, *words], cwd=self.root, env=env, **{**pipes, **how})
+        self._begun.append(begun)
+        return begun
 
     def treadle(
         self, *words: str, code: int = 0, stdin: bytes = b""
@@ -104,7 +106,6 @@ class Place:
         controller = self.begin(
             "up", *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        self._controllers.append(controller)
         self.until(lambda: read_status(str(self.state)).phase == "Running")
         yield controller
         if controller.poll() is None:
@@ -119,14 +120,14 @@ class Place:
             time.sleep(0.02)
 
     def clear(self) -> None:
-        """Let every held step end, and every controller."""
+        """Let every held step end, and every command that a failed test has left."""
         for folder in (self.root, self.specs):
             if folder.is_dir():
                 (folder / "go").touch()
-        for controller in self._controllers:
-            if controller.poll() is None:
-                controller.kill()
-                controller.wait(DEADLINE_SECONDS)
+        for begun in self._begun:
+            if begun.poll() is None:
+                begun.kill()
+                begun.wait(DEADLINE_SECONDS)
 
 
 def document(name: str, **steps: str) -> str:

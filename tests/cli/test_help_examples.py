@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from cli.place import Place, document
-from server.served import serving
+from server.served import ANY_PORT, serving
 
 from controller.cli.commands import COMMANDS
 from controller.cli.parser import find_command
@@ -83,7 +83,7 @@ def files(root: Path) -> dict[str, tuple[int, ...]]:
 def run(place: Place, words: list[str]) -> tuple[int, bytes]:
     """The exit code, and stderr. What never ends by itself is interrupted."""
     state = "of-flows" if "--specs" in words else ".treadle"
-    more_env = {"TREADLE_STATE": state, "TREADLE_LISTEN": "127.0.0.1:0"}
+    more_env = {"TREADLE_STATE": state, "TREADLE_LISTEN": ANY_PORT}
     begun = place.begin(*words, stdin=subprocess.DEVNULL, more_env=more_env)
     if words[0] == "up" and "--once" not in words:
         place.until(lambda: read_status(str(place.root / state)).phase == "Running")

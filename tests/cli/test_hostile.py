@@ -20,6 +20,7 @@ import pytest
 import yaml
 from cli.place import DEADLINE_SECONDS, Place, document
 from cli.screen import on_a_screen
+from server.served import ANY_PORT
 
 from controller.cli.commands import COMMANDS
 from controller.log.reader import read
@@ -40,7 +41,8 @@ COLOURS_OF_STEPS = r"\x1b\[[0-9;:]*m"
 DRAWS = ("up", "run")
 
 
-def a_hostile_place(tmp_path: Path) -> Place:
+@pytest.fixture
+def hostile(tmp_path: Path) -> Iterator[Place]:
     """With all that the examples of the help name, and as many texts as its fields take."""
     root = tmp_path / f"r{NAME}"
     root.mkdir()
@@ -71,7 +73,8 @@ def a_hostile_place(tmp_path: Path) -> Place:
     (place.root / "job.yaml").write_text(yaml.safe_dump(job))
     (place.root / "flows").mkdir()
     (place.root / "flows/flow.yaml").write_text(document("flow", only=SCRIPT))
-    return place
+    yield place
+    place.clear()
 
 
 def specs() -> dict[str, object]:
@@ -180,8 +183,8 @@ def commands(*, with_forms: bool) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_no_text_steers_the_terminal_or_forges_a_line(tmp_path: Path, terminal: bool) -> None:
-    place = a_hostile_place(tmp_path)
+def test_no_text_steers_the_terminal_or_forges_a_line(hostile: Place, terminal: bool) -> None:
+    place = hostile
     seen = ""
     for words in commands(with_forms=not terminal):
         with place.up() if "--wait" in words else nullcontext():
@@ -198,7 +201,6 @@ def test_no_text_steers_the_terminal_or_forges_a_line(tmp_path: Path, terminal: 
             assert "Traceback" not in text, (words, text)
             seen += text
     assert seen.count("\\x1b]0;T\\x07") > 100, "the texts were shown"
-    place.clear()
 
 
 def allowance(words: list[str]) -> int:
@@ -207,12 +209,13 @@ def allowance(words: list[str]) -> int:
 
 def never_ends(words: list[str]) -> bool:
     watches = bool({*words} & {"-w", "--watch"}) or words[:2] == ["events", "-f"]
-    return watches or (words[0] == "up" and not {*words} & {"--once", UNKNOWN})
+    serves = words == ["serve"]
+    return watches or serves or (words[0] == "up" and not {*words} & {"--once", UNKNOWN})
 
 
 def env_of(words: list[str]) -> dict[str, str]:
     state = "of-flows" if "--specs" in words else ".treadle"
-    return {"TREADLE_STATE": state, "TREADLE_MIN_FREE": "0"}
+    return {"TREADLE_STATE": state, "TREADLE_MIN_FREE": "0", "TREADLE_LISTEN": ANY_PORT}
 
 
 def on_pipes(place: Place, words: list[str]) -> list[bytes]:
@@ -235,7 +238,8 @@ def on_pipes(place: Place, words: list[str]) -> list[bytes]:
 def on_terminal(place: Place, words: list[str]) -> list[bytes]:
     with on_a_screen(place, *words, **env_of(words)) as screen:
         if never_ends(words):
-            place.until(lambda: len(screen.written) > 200)
+            begins = 1 if words == ["serve"] else 200
+            place.until(lambda: len(screen.written) > begins)
             os.kill(screen.pid, signal.SIGINT)
         screen.exit_code()
     return [screen.written]
