@@ -133,8 +133,8 @@ def nobody_waits() -> Iterator[None]:
 
 def _end_hurries() -> None:
     """A signal to end cuts the wait short, as Ctrl-C does; how this process ends is decided."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
 
 

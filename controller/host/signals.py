@@ -31,6 +31,10 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def keep(self) -> None:
+        """Stay beyond the block: how this process ends is decided, and no signal changes it."""
+        self._before.clear()
+
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.seen += 1
         self.last = number

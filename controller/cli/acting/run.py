@@ -173,11 +173,15 @@ def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> 
                 else:
                     session.wait(shown.refresh_seconds or _REQUESTS_SECONDS, shown.keys())
             shown.bye(session.news(begun.uids), stopped=False, ended=0)
+        code: int | None = None
         if begun.is_stuck(state):
-            return ExitCode.FAILED
-        if begun.all_over(state):
+            code = ExitCode.FAILED
+        elif begun.all_over(state):
             result = begun.result(state)
-            return 128 + signals.last if asked_to_cancel and result else result
+            code = 128 + signals.last if asked_to_cancel and result else result
+        if code is not None:
+            signals.keep()
+            return code
     return _detach(args.state, names, limits)
 
 
@@ -248,6 +252,7 @@ class _Follower:
         ):
             code = self._follow(shown, signals)
             if code is not None:
+                signals.keep()
                 shown.bye(self._news([]), stopped=False, ended=0)
         if signals.seen or shown.left:
             complain("stopped following; the workflow keeps running")

@@ -41,6 +41,18 @@ def test_afterwards_everything_is_as_it_was() -> None:
     assert [signal.getsignal(number) for number in STOPS] == before
 
 
+def test_once_the_end_is_decided_they_are_counted_beyond_the_block() -> None:
+    before = [signal.getsignal(number) for number in STOPS]
+    try:
+        with StopSignals() as signals:
+            signals.keep()
+        signal.raise_signal(signal.SIGTERM)
+        assert signals.seen == 1
+    finally:
+        for number, handler in zip(STOPS, before, strict=True):
+            signal.signal(number, handler)
+
+
 def test_under_nohup_sighup_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
