@@ -33,7 +33,6 @@ def served(place: Place) -> Iterator[Served]:
     )
     with place.up(), serving(place) as served:
         yield served
-        place.clear()
 
 
 def a_workflow(place: Place, name: str, phase: str, **steps: str) -> None:

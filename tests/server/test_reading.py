@@ -28,7 +28,6 @@ def served(place: Place) -> Iterator[Served]:
     (drafts / "bad.yaml").write_text(bad)
     with serving(place, "--drafts", str(drafts)) as served:
         yield served
-        place.clear()
 
 
 def commit(message: str) -> tuple[str, ...]:
