@@ -77,7 +77,7 @@ def _bare(form: str, number: int) -> float:
 def _ours(folder: Path, form: str) -> float:
     """From the order to the proof, by the executor alone: no log, no planner."""
     state = Path(tempfile.mkdtemp(prefix="endings-", dir=folder))
-    executor = LocalExecutor(state, epoch=1, slots=1, clock=SystemClock())
+    executor = LocalExecutor(str(state), epoch=1, slots=1, clock=SystemClock())
     executor.adopt([])
     launch = Launch(id=STEP, mark=MARK, argv=_argv(form), env={}, working_dir=str(state), log="log")
     executor.start([launch])

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -240,7 +239,7 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         settings = _settings(options, state_dir, state)
         epoch = lock.begin_epoch(log.epoch)
         folder, inputs = _open_folder(options, state_dir, stack)
-        machine = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
+        machine = LocalExecutor(state_dir, epoch, settings.max_parallel, clock)
         executor = Router(machine, OPENERS, state_dir, clock)
         stack.callback(executor.close)
         space = DiskSpace(state_dir, options.min_free_bytes)

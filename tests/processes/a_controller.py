@@ -43,7 +43,7 @@ def main(state: Path, work: Path, epoch: int) -> None:
 
     clock = SystemClock()
     boot_id = clock.read().boot_id
-    executor = LocalExecutor(state, epoch, 4, clock)
+    executor = LocalExecutor(str(state), epoch, 4, clock)
     alive = [step for step in log["scheduled"] if step not in log["ended"]]
     adopted = []
     for step in alive:

@@ -196,7 +196,7 @@ from controller.clock import SystemClock
 from controller.executor.local.executor import LocalExecutor
 from controller.loop.ports import AttemptId, EnvRefs, FromFile, Launch
 state, work, uid, mark = sys.argv[1:]
-executor = LocalExecutor(Path(state), 1, 4, SystemClock())
+executor = LocalExecutor(state, 1, 4, SystemClock())
 executor.adopt([])
 executor.start([Launch(
     id=AttemptId(uid, "step", 1), mark=int(mark), argv=("/bin/sh", "-c", "echo x >> ledger"),

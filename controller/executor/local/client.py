@@ -6,7 +6,6 @@ and whether it works. What the shim reports about attempts is passed on unchange
 
 import select
 import time
-from pathlib import Path
 from typing import Any
 
 from controller.errors import LockHeld, StorageError
@@ -30,7 +29,7 @@ SAYS: dict[str, list[type]] = {"told": [], "short": [str], "refused": [int], "re
 
 class ShimClient:
     def __init__(
-        self, state_dir: Path, boot_id: str, epoch: int, slots: int, poll: select.epoll
+        self, state_dir: str, boot_id: str, epoch: int, slots: int, poll: select.epoll
     ) -> None:
         self.waiting: list[Message] = []
         self.pid = 0

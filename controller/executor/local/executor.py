@@ -20,7 +20,6 @@ import os
 import select
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from pathlib import Path
 from signal import SIGALRM, SIGTERM, Signals
 from typing import Any
 
@@ -77,8 +76,8 @@ DOUBT_US = 1_000_000  # the shim corrects an exit within half of it
 class LocalExecutor:
     """Implements `ports.Executor` on this machine."""
 
-    def __init__(self, state_dir: Path, epoch: int, slots: int, clock: Clock) -> None:
-        self.state = os.fspath(state_dir.absolute())
+    def __init__(self, state_dir: str, epoch: int, slots: int, clock: Clock) -> None:
+        self.state = os.path.abspath(state_dir)
         self.clock = clock
         reading = clock.read()
         self.boot_id = reading.boot_id

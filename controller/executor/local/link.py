@@ -14,7 +14,6 @@ import termios
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller.errors import MEND_DISK, StorageError
@@ -41,8 +40,8 @@ SILENT_SECONDS = 5.0  # without reading what it was sent; normally it takes mill
 class Link:
     """The one connection to the present shim."""
 
-    def __init__(self, state_dir: Path, boot_id: str, hello: Message, poll: select.epoll) -> None:
-        self.state = os.fspath(state_dir.absolute())
+    def __init__(self, state_dir: str, boot_id: str, hello: Message, poll: select.epoll) -> None:
+        self.state = os.path.abspath(state_dir)
         self.folder = f"{self.state}/shim"
         self.boot_id = boot_id
         self.hello = hello

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import msgspec
 
@@ -10,7 +9,7 @@ from controller.loop.ports import Launch, Part, PartEnd
 from controller.model.places import parts_file
 from controller.regular import read_below
 
-RUNNER = os.fspath(Path(__file__).parents[1] / "runner.py")
+RUNNER = os.path.abspath(f"{__file__}/../../runner.py")
 REPORT_BYTES_MAX = 64 << 10
 
 

@@ -16,7 +16,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from controller.executor.shim.door import BACKLOG, LINE
@@ -89,7 +88,7 @@ def start_shim(state: str, boot_id: str, lock: int) -> None:
 def _load(state: str, errors: int) -> Loading:
     """Start a process that becomes a shim. `errors`: for what goes wrong before it is one."""
     step_limits()  # note the limits before they are raised for us and for what we start
-    packages = os.fspath(Path(__file__).parents[3])
+    packages = os.path.abspath(f"{__file__}/../../../..")
     ours, its = socket.socketpair()
     with its:
         try:

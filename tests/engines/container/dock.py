@@ -57,7 +57,7 @@ class Dock:
     def next(self, *running: Running, programs: Collection[str] = ("podman",)) -> Router:
         """The next controller, which adopts these."""
         self.epoch += 1
-        machine = LocalExecutor(self.state, self.epoch, 8, self.clock)
+        machine = LocalExecutor(str(self.state), self.epoch, 8, self.clock)
         self.router = Router(machine, OPENERS, str(self.state), self.clock)
         places = {name: {"program": name} for name in programs}
         self.router.adopt(running, Sites(self.folder_id, {"container": places}))
