@@ -97,6 +97,7 @@ def dump(state: State) -> dict[str, Any]:
         "controller": state.controller,
         "live": [[uid, step, one.number] for (uid, step), one in state.live.items()],
         "timer_of": sorted(state.timer_of.items()),
+        "seats": {family: sorted(seats) for family, seats in state.seats.items()},
         "queue": _in_order(state.queue),
         "queue_on": {slots: _in_order(queue) for slots, queue in sorted(state.queue_on.items())},
         "lines": {
@@ -112,7 +113,10 @@ def dump(state: State) -> dict[str, Any]:
 
 
 def _in_order(queue: Queue) -> list[Any]:
-    return sorted((key, list(uids)) for key, uids in queue.items())
+    return sorted(
+        (key, [[family, *uids] for family, uids in families.items()])
+        for key, families in queue.items()
+    )
 
 
 def orders(state: State) -> list[object]:

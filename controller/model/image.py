@@ -7,12 +7,14 @@ the state alone, so two states are the same if and only if their images are the 
 """
 
 from collections import OrderedDict
+from itertools import chain
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field, structs
 
 from controller import __version__
+from controller.model import queues
 from controller.model.events import DefaultsAccepted, FileRejected, MarkerPlaced, MarkerRejected
 from controller.model.indexes import look_out
 from controller.model.metrics import Metrics
@@ -22,6 +24,7 @@ from controller.model.state import (
     SECOND,
     Armed,
     ControllerSeen,
+    Line,
     Pool,
     Queue,
     QueueKey,
@@ -173,11 +176,12 @@ def _state_of(image: Image) -> State:
     state.timers = image.timers
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in image.timers}
     state.awaited = dict(image.awaited)
-    state.queue = _queue(image.queue)
-    state.queue_on = {slots: _queue(listed) for slots, listed in image.queue_on}
-    state.lines = {
-        name: {line: _queue(listed) for line, listed in lines} for name, lines in image.lines
-    }
+    _stand(state, queues.HERE, image.queue)
+    for slots, queue in image.queue_on:
+        _stand(state, (queues.SLOTS, slots), queue)
+    for name, lines in image.lines:
+        for line, queue in lines:
+            _stand(state, (name, line), queue)
     find_again(state)
     for life in state.workflows.values():
         if life.starter is not None and not life.deleting:
@@ -240,14 +244,11 @@ def _take_life(state: State, part: State, life: Workflow) -> None:
                 part.timers.append(Timer(due, *key, kind))
     if life.uid in state.awaited:
         part.awaited[life.uid] = state.awaited[life.uid]
-    if life.queued_as is not None:
-        part.queue.setdefault(life.queued_as, OrderedDict())[life.uid] = None
-    for slots, turn in life.queued_on.items():
-        part.queue_on.setdefault(slots, {}).setdefault(turn, OrderedDict())[life.uid] = None
-    if life.lined_as is not None:
-        for pool, groups in life.parked.items():
-            line = part.lines.setdefault(pool, {}).setdefault(line_of(groups), {})
-            line.setdefault(life.lined_as, OrderedDict())[life.uid] = None
+    queues.move(part, queues.HERE, life, None, life.rank)
+    for slots, rank in life.rank_on.items():
+        queues.move(part, (queues.SLOTS, slots), life, None, rank)
+    for pool, groups in life.parked.items():
+        queues.move(part, (pool, line_of(groups)), life, None, life.line_rank)
     if life.uid in state.over:
         part.over[life.uid] = None
 
@@ -264,7 +265,6 @@ def _at_rest(state: State, definition: Workflow, starter: Starter) -> Workflow:
         hold=starter.hold,
         latest=starter.latest,
         occupied=starter.occupied,
-        waiting=starter.waiting,
         unfinished=starter.unfinished,
         groups=starter.groups,
     )
@@ -272,11 +272,21 @@ def _at_rest(state: State, definition: Workflow, starter: Starter) -> Workflow:
 
 
 def _listed(queue: Queue) -> list[tuple[QueueKey, list[str]]]:
-    return [(key, list(queue[key])) for key in sorted(queue)]
+    return [(key, [*chain.from_iterable(queue[key].values())]) for key in sorted(queue)]
 
 
-def _queue(listed: list[tuple[QueueKey, list[str]]]) -> Queue:
-    return {key: OrderedDict.fromkeys(uids) for key, uids in listed}
+def _stand(state: State, line: Line, listed: list[tuple[QueueKey, list[str]]]) -> None:
+    """Older images have the ranks only here."""
+    name, of = line
+    for (rank, _), uids in listed:
+        for life in map(state.lives.__getitem__, uids):
+            queues.move(state, line, life, None, rank)
+            if name:
+                life.line_rank = rank
+            elif of:
+                life.rank_on[of] = rank
+            else:
+                life.rank = rank
 
 
 def is_own(data: bytes) -> bool:

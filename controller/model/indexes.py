@@ -12,7 +12,7 @@ from itertools import islice
 
 from msgspec import UnsetType
 
-from controller.model import pools
+from controller.model import pools, queues
 from controller.model.events import MarkerPlaced
 from controller.model.phases import FAILING_CANCELS, Obstacle, Phase, Reason
 from controller.model.state import (
@@ -23,9 +23,7 @@ from controller.model.state import (
     Group,
     Pool,
     Question,
-    QueueKey,
     RunShort,
-    Starter,
     State,
     Step,
     Timer,
@@ -72,7 +70,7 @@ def touch_all(state: State) -> None:
 def occupy(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> None:
     """A new attempt takes a slot."""
     state.live[workflow.uid, step.name] = attempt
-    _count_attempt(state, workflow, +1)
+    queues.count_attempt(state, workflow, +1)
     pools.leave(state, workflow, step)
     for other in pools.hold(state, workflow, step, attempt):
         requeue(state, other)
@@ -82,41 +80,8 @@ def occupy(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> No
 def vacate(state: State, workflow: Workflow, step: Step) -> None:
     """Its attempt is over: the slot is free, and what it used."""
     pools.release(state, workflow, step, state.live.pop((workflow.uid, step.name)))
-    _count_attempt(state, workflow, -1)
+    queues.count_attempt(state, workflow, -1)
     requeue(state, workflow)
-
-
-def _count_attempt(state: State, workflow: Workflow, by: int) -> None:
-    """A definition with its instances is one where slots are shared.
-
-    Cost: O(its instances that wait).
-    """
-    workflow.occupied += by
-    starter = _starter_above(state, workflow)
-    if starter is not None:
-        starter.occupied += by
-        for uid in starter.waiting:
-            _move_up(state, state.lives[uid], starter.occupied)
-
-
-def _move_up(state: State, workflow: Workflow, occupied: int) -> None:
-    """Its definition has another number of slots, so it has other places; whether it has one hangs
-    on other things.
-    """
-    if workflow.queued_as is not None:
-        key = workflow.queued_as[0], occupied
-        pools.move(state.queue, workflow, workflow.queued_as, key)
-        workflow.queued_as = key
-    for slots, key in list(workflow.queued_on.items()):
-        _move_on(state, workflow, slots, (key[0], occupied))
-    if workflow.lined_as is not None:
-        pools.line_up(state, workflow, (workflow.lined_as[0], occupied))
-
-
-def _starter_above(state: State, workflow: Workflow) -> Starter | None:
-    """That of the definition of an instance."""
-    definition = definition_of(state, workflow)
-    return None if definition is None else definition.starter
 
 
 def want_slot(state: State, workflow: Workflow, step: Step) -> None:
@@ -305,49 +270,33 @@ def requeue(state: State, workflow: Workflow) -> None:
     """Put the workflow into its place in the queue for slots, and in the lines for what it uses,
     or take it out.
     """
-    key = queue_key(state, workflow)
-    if key != workflow.queued_as:
-        pools.move(state.queue, workflow, workflow.queued_as, key)
-        workflow.queued_as = key
-    if workflow.ready_on or workflow.queued_on:
-        for slots in {*workflow.ready_on, *workflow.queued_on}:
-            _move_on(state, workflow, slots, queue_key(state, workflow, slots))
+    rank = rank_for(state, workflow)
+    queues.move(state, queues.HERE, workflow, workflow.rank, rank)
+    workflow.rank = rank
+    if workflow.ready_on or workflow.rank_on:
+        for slots in {*workflow.ready_on, *workflow.rank_on}:
+            was, rank = workflow.rank_on.pop(slots, None), rank_for(state, workflow, slots)
+            queues.move(state, (queues.SLOTS, slots), workflow, was, rank)
+            if rank is not None:
+                workflow.rank_on[slots] = rank
     if workflow.parked:
-        pools.line_up(state, workflow, place(state, workflow))
-    starter = _starter_above(state, workflow)
-    if starter is not None:
-        waits = key is not None or workflow.queued_on or workflow.lined_as is not None
-        _keep(starter.waiting, workflow.uid, bool(waits))
+        pools.line_up(state, workflow, rank_of(state, workflow))
 
 
-def _move_on(state: State, workflow: Workflow, slots: str, key: QueueKey | None) -> None:
-    """To another place among those that wait for the slots of an engine; None: it has none."""
-    was = workflow.queued_on.pop(slots, None)
-    if key is not None:
-        workflow.queued_on[slots] = key
-    if key == was:
-        return
-    queue = state.queue_on.setdefault(slots, {})
-    pools.move(queue, workflow, was, key)
-    if not queue:
-        del state.queue_on[slots]
-
-
-def queue_key(state: State, workflow: Workflow, slots: str = MACHINE) -> QueueKey | None:
-    """Its place in the queue for these slots; None if it can't use a free one."""
+def rank_for(state: State, workflow: Workflow, slots: str = MACHINE) -> int | None:
+    """Its rank in the queue for these slots; None if it can't use a free one."""
     ready = workflow.ready_for(slots)
     if not ready:
         return None
     hook = next(iter(ready)) in workflow.hooks
-    return place(state, workflow, hook)
+    return rank_of(state, workflow, hook)
 
 
-def place(state: State, workflow: Workflow, hooks: bool = False) -> QueueKey | None:
-    """Its place among those that wait; None if it may start no step, or (`hooks`) none of those."""
+def rank_of(state: State, workflow: Workflow, hooks: bool = False) -> int | None:
+    """Its rank among those that wait; None if it may start no step, or (`hooks`) none of those."""
     if is_full(workflow) or standstill(state, workflow, hooks) is not None:
         return None
-    starter = _starter_above(state, workflow)
-    return (-workflow.priority, workflow.occupied if starter is None else starter.occupied)
+    return -workflow.priority
 
 
 def is_full(workflow: Workflow) -> bool:

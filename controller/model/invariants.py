@@ -11,10 +11,11 @@ from itertools import chain
 
 from controller.model import pools
 from controller.model.apply.defaults import defaults_above, defined, policy_of
-from controller.model.indexes import expiry, hold_of, is_over, place, queue_key
+from controller.model.indexes import expiry, hold_of, is_over, rank_for, rank_of
 from controller.model.movement import MET, OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.places import is_log, is_values_file
+from controller.model.queues import HERE, SLOTS, occupied
 from controller.model.state import (
     KEYS_MAX,
     LOOP_FIRINGS,
@@ -24,6 +25,7 @@ from controller.model.state import (
     Armed,
     Attempt,
     Birth,
+    Line,
     Queue,
     QueueKey,
     Starter,
@@ -363,10 +365,8 @@ def _instances(state: State, definition: Workflow, starter: Starter) -> Iterator
             yield f"those that are queued in {name!r} are not in the order of their births"
     going = [state.lives[uid] for uid in starter.unfinished if uid in state.lives]
     occupied = sum(life.occupied for life in going)
-    waiting = {life.uid for life in going if life.queued_as or life.lined_as}
-    if (starter.occupied, {*starter.waiting}) != (occupied, waiting):
-        found = starter.occupied, [*starter.waiting]
-        yield f"its instances hold {occupied} slots, and {waiting} wait: {found}"
+    if starter.occupied != occupied:
+        yield f"its instances hold {occupied} slots, it believes {starter.occupied}"
     present = state.workflows.get(definition.name) is definition
     surplus = present and len(ended) > keep_instances(definition.spec)
     if (definition.uid in state.surplus) != surplus:
@@ -521,6 +521,7 @@ def _approval(workflow: Workflow, step: Step) -> int | None:
 
 
 def _queue(state: State) -> Iterator[str]:
+    yield from _seats(state)
     yield from _queue_for(state, MACHINE, state.queue)
     engines = {slots for life in state.lives.values() for slots in life.ready_on}
     for slots in {*engines, *state.queue_on}:
@@ -536,19 +537,52 @@ def _queue(state: State) -> Iterator[str]:
                     yield f"{workflow.name}/{name} is a hook, and waits behind others"
 
 
+def _seats(state: State) -> Iterator[str]:
+    """Where each family stands."""
+    engines = {(SLOTS, slots): queue for slots, queue in state.queue_on.items()}
+    lines = {
+        (name, line): queue for name, found in state.lines.items() for line, queue in found.items()
+    }
+    true: dict[str, set[tuple[Line, int]]] = {}
+    for where, queue in {HERE: state.queue, **engines, **lines}.items():
+        if where != HERE and not queue:
+            yield f"there is an empty queue for {where}"
+        for (rank, _), families in queue.items():
+            if not families or not all(families.values()):
+                yield f"in {where} nobody stands at {rank}: {families}"
+            for family in families:
+                true.setdefault(family, set()).add((where, rank))
+    if {family: {*seats} for family, seats in state.seats.items()} != true:
+        yield f"the seats are {state.seats}, should be {true}"
+
+
+def _standing(queue: Queue) -> dict[str, tuple[QueueKey, str]]:
+    """The place and the family of each workflow."""
+    return {
+        uid: (key, family)
+        for key, families in queue.items()
+        for family, members in families.items()
+        for uid in members
+    }
+
+
+def _true_place(state: State, workflow: Workflow, rank: int) -> tuple[QueueKey, str]:
+    return (rank, occupied(state, workflow)), workflow.family
+
+
 def _queue_for(state: State, slots: str, queue: Queue) -> Iterator[str]:
     """`slots`: of this machine, or of an engine."""
-    kept = {uid: key for key, bucket in queue.items() for uid in bucket}
-    true = {
-        workflow.uid: key
+    ranks = {
+        workflow.uid: rank
         for workflow in state.lives.values()
-        if (key := queue_key(state, workflow, slots)) is not None
+        if (rank := rank_for(state, workflow, slots)) is not None
     }
-    if kept != true or not all(queue.values()):
+    true = {uid: _true_place(state, state.lives[uid], rank) for uid, rank in ranks.items()}
+    if _standing(queue) != true:
         yield f"the queue for slots is {queue}, should have {true}"
     for workflow in state.lives.values():
-        believed = workflow.queued_on.get(slots) if slots else workflow.queued_as
-        if believed != true.get(workflow.uid):
+        believed = workflow.rank_on.get(slots) if slots else workflow.rank
+        if believed != ranks.get(workflow.uid):
             yield f"{workflow.name} believes that it waits as {believed}"
 
 
@@ -586,21 +620,18 @@ def _held(state: State) -> Iterator[str]:
 
 def _lines(state: State) -> Iterator[str]:
     """Whose steps wait for pools, and how they stand there."""
-    lines: dict[str, dict[str, dict[str, QueueKey]]] = {}
+    lines: dict[str, dict[str, dict[str, tuple[QueueKey, str]]]] = {}
     for workflow in state.lives.values():
         yield from _parked(workflow)
-        turn = place(state, workflow) if workflow.parked else None
-        if workflow.lined_as != turn:
-            yield f"{workflow.name} stands in lines as {workflow.lined_as}, should as {turn}"
-        if turn is not None:
+        rank = rank_of(state, workflow) if workflow.parked else None
+        if workflow.line_rank != rank:
+            yield f"{workflow.name} stands in lines as {workflow.line_rank}, should as {rank}"
+        if rank is not None:
             for name, groups in workflow.parked.items():
                 line = lines.setdefault(name, {}).setdefault(pools.line_of(groups), {})
-                line[workflow.uid] = turn
+                line[workflow.uid] = _true_place(state, workflow, rank)
     kept = {
-        name: {
-            line: {uid: key for key, bucket in queue.items() for uid in bucket}
-            for line, queue in found.items()
-        }
+        name: {line: _standing(queue) for line, queue in found.items()}
         for name, found in state.lines.items()
     }
     if kept != lines:

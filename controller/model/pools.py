@@ -20,8 +20,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from controller.model import queues
 from controller.model.phases import Obstacle
-from controller.model.state import SECOND, Attempt, Queue, QueueKey, State, Step, Workflow
+from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.spec.definition import Definition
 from controller.spec.placement import SLOTS_OF_ENGINES
 from controller.spec.uses import Holding, wants_several
@@ -246,7 +247,7 @@ def _unpark(state: State, workflow: Workflow, step: Step) -> None:
     if not groups:
         del workflow.parked[first]
     if not workflow.parked:
-        workflow.lined_as = None
+        workflow.line_rank = None
 
 
 def line_of(groups: Mapping[str, object]) -> str:
@@ -261,46 +262,20 @@ def _change_line(
     now = workflow.parked[first]
     if groups and now and line_of(groups) == line_of(now):
         return
+    rank = workflow.line_rank
     if groups:
-        _move_in_line(state, first, line_of(groups), workflow, workflow.lined_as, None)
+        queues.move(state, (first, line_of(groups)), workflow, rank, None)
     if now:
-        _move_in_line(state, first, line_of(now), workflow, None, workflow.lined_as)
+        queues.move(state, (first, line_of(now)), workflow, None, rank)
 
 
-def line_up(state: State, workflow: Workflow, key: QueueKey | None) -> None:
+def line_up(state: State, workflow: Workflow, rank: int | None) -> None:
     """Put the workflow into its place in all lines in which it stands, or take it out."""
-    if not workflow.parked or key == workflow.lined_as:
+    if not workflow.parked:
         return
     for first, groups in workflow.parked.items():
-        _move_in_line(state, first, line_of(groups), workflow, workflow.lined_as, key)
-    workflow.lined_as = key
-
-
-def _move_in_line(
-    state: State,
-    first: str,
-    line: str,
-    workflow: Workflow,
-    was: QueueKey | None,
-    to: QueueKey | None,
-) -> None:
-    lines = state.lines.setdefault(first, {})
-    queue = lines.setdefault(line, {})
-    move(queue, workflow, was, to)
-    if not queue:
-        del lines[line]
-    if not lines:
-        del state.lines[first]
-
-
-def move(queue: Queue, workflow: Workflow, was: QueueKey | None, to: QueueKey | None) -> None:
-    """From its place in a queue to another one; None: it is not in the queue."""
-    if was is not None:
-        del queue[was][workflow.uid]
-        if not queue[was]:
-            del queue[was]
-    if to is not None:
-        queue.setdefault(to, OrderedDict())[workflow.uid] = None
+        queues.move(state, (first, line_of(groups)), workflow, workflow.line_rank, rank)
+    workflow.line_rank = rank
 
 
 def _take_out(lines: dict[str, list[T]], name: str, entry: T) -> None:

@@ -497,7 +497,6 @@ class Starter(Struct, kw_only=True, omit_defaults=True):
     latest: str = ""  # the name of the instance that was born last, backfills aside
     # indexes
     occupied: int = 0  # attempts of all instances that live
-    waiting: dict[str, None] = {}  # uids of instances that could use a slot, or wait for a pool
     unfinished: dict[str, None] = {}  # uids of instances
     ended: dict[str, None] = {}  # the same of those that have ended, oldest first
     groups: dict[str, Group] = {}
@@ -523,7 +522,10 @@ class Birth(Struct, kw_only=True, omit_defaults=True):
 
 StepKey = tuple[str, str]  # (uid of its workflow, name of a step or a trigger)
 QueueKey = tuple[int, int]  # (-priority, attempts that live)
-Queue = dict[QueueKey, OrderedDict[str, None]]  # the uids of workflows
+# families, and of each the uids of the workflows that wait: see `model.queues`
+Queue = dict[QueueKey, OrderedDict[str, OrderedDict[str, None]]]
+# for slots: ("", of which engine, or of this machine); for a pool or lock: (its name, for what)
+Line = tuple[str, str]
 
 
 _NOBODY: OrderedDict[str, None] = OrderedDict()
@@ -585,11 +587,11 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     # the same of those for which a pool or a lock has no slot, or that need several slots at once:
     # by the first that they use, then by all that they use
     parked: dict[str, dict[str, list[tuple[int, str]]]] = {}
-    queued_as: QueueKey | None = None
+    rank: int | None = None  # in the queue for slots of this machine: -priority
     # the same of steps that wait for a slot of an engine, by the engine
     ready_on: dict[str, OrderedDict[str, None]] = {}
-    queued_on: dict[str, QueueKey] = {}
-    lined_as: QueueKey | None = None  # in the lines for what these wait for
+    rank_on: dict[str, int] = {}
+    line_rank: int | None = None  # in the lines for what these wait for
 
     @property
     def document(self) -> str:
@@ -817,6 +819,7 @@ class State:
         self.awaited: dict[str, int] = {}  # uid -> how many timers it waits for to settle
         self.queue: Queue = {}  # who may use a free slot of this machine
         self.queue_on: dict[str, Queue] = {}  # and of an engine
+        self.seats: dict[str, dict[tuple[Line, int], None]] = {}  # family -> (where, rank)
         # of pools and locks, by their full names: see `model.pools`
         self.held: dict[str, dict[StepKey, int]] = {}  # who holds how many slots
         self.lines: dict[str, dict[str, Queue]] = {}  # whose steps are parked under it

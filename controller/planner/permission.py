@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from controller.model.indexes import is_full, kept_back_by, place, standstill
+from controller.model.indexes import is_full, kept_back_by, rank_of, standstill
 from controller.model.phases import Obstacle
 from controller.model.pools import is_overdue, lack, slots
 from controller.model.state import Attempt, State, Step, StepKey, Workflow
@@ -120,7 +120,7 @@ def _highest_priority(state: State) -> int:
 
 def _could_start(state: State, workflow: Workflow, step: Step, limits: Limits) -> bool:
     """Whether only slots keep it from starting."""
-    if place(state, workflow) is None or why_not_by(workflow, step.name, limits) is not None:
+    if rank_of(state, workflow) is None or why_not_by(workflow, step.name, limits) is not None:
         return False
     return all(holding.slots <= slots(state, holding.name) for holding in step.uses)
 

@@ -2,17 +2,18 @@
 
 The slots go by priority, fairly between workflows, within limits.
 
-`apply` keeps the workflows that can use a slot in buckets by (-priority, attempts that live). A
-slot goes to the longest waiting workflow of the first bucket, which then moves on by one: so of
-equal priority the one with the fewest live attempts is next; a definition with its instances counts
-as one. In the same way they stand in the line
-for each pool or lock that keeps a step of theirs waiting. The lines of those that have a free slot
-take part, so a step gets what it uses and its slot at once, or nothing. Cost: O(free slots) to fill
-them, whatever waits; O(live attempts) to look for starts to withdraw; with pools O(lines) besides.
+`apply` keeps what can use a slot in buckets by (-priority, attempts that live): families, which are
+a workflow alone, or a definition with its instances. A slot goes to the longest waiting family of
+the first bucket, which then moves on by one: so of equal priority the one with the fewest live
+attempts is next. In a family each workflow gets one step before any gets another one. In the same
+way they stand in the line for each pool or lock that keeps a step of theirs waiting. The lines of
+those that have a free slot take part, so a step gets what it uses and its slot at once, or nothing.
+Cost: O(free slots) to fill them, whatever waits; O(live attempts) to look for starts to withdraw;
+with pools O(lines) besides.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from heapq import heappop, heappush, merge
 from itertools import chain, filterfalse, islice, takewhile
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from controller.model.events import AttemptEnding
 from controller.model.indexes import standstill
 from controller.model.phases import Obstacle, Reason
 from controller.model.pools import MIXED, free, is_overdue, may_need_engine
+from controller.model.queues import SLOTS, find
 from controller.model.state import Attempt, Queue, QueueKey, State, Step, Workflow
 from controller.planner.actions import Schedule, to_end
 from controller.planner.permission import (
@@ -73,7 +75,7 @@ def _rank_of(state: State, turn: "_Turn") -> tuple[int, int, int]:
 def _starts(state: State, limits: Limits, where: str) -> Iterator["_Turn"]:
     """Those that may start now on this machine (MACHINE), or by an engine."""
     places = free_slots(state, limits, where)
-    if places <= 0 or not (_queue(state, where) or state.lines):
+    if places <= 0 or not (find(state, (SLOTS, where)) or state.lines):
         return
     ahead = 0 if where else limits.ahead
     for number, turn in enumerate(islice(_turns(state, limits, where), places)):
@@ -94,47 +96,62 @@ class _Turn(NamedTuple):
     step: str
 
 
-def _queue(state: State, where: str) -> Queue:
-    return state.queue_on.get(where, {}) if where else state.queue
-
-
 def _turns(state: State, limits: Limits, where: str) -> Iterator[_Turn]:
     """The steps that could use a slot there, in the order in which they would get one."""
     left = _Left(state, limits)
-    waiting = _in_order(state, left, where)
-    entry = next(waiting, None)
-    heap: list[tuple[int, int, int, str]] = []  # (-priority, held, who came first, uid)
-    ready: dict[str, Iterator[str]] = {}
-    given, counted, own = Counter[str](), dict[str, int](), Counter[str]()
+    waiting = _Waiting(state, left, where)
+    families = waiting.families()
+    entry = next(families, None)
+    heap: list[_Entry] = []
+    steps: dict[tuple[int, str], Iterator[tuple[Workflow, str]]] = {}  # by rank and family
+    given, counted = Counter[str](), dict[tuple[int, str], int]()
     while heap or entry:
-        # Pull workflows into the heap only as far as they can compete for this slot.
+        # Pull families into the heap only as far as they can compete for this slot.
         while entry and (not heap or entry < heap[0]):
-            workflow = state.lives[entry[3]]
-            if why_none_of(workflow, limits) is None:
-                ready[workflow.uid] = _startable(state, workflow, limits, left, where)
-                heappush(heap, entry)
-                counted[workflow.uid] = 0
-            entry = next(waiting, None)
-        if not heap:
+            rank, held, _, family = entry
+            workflows = waiting.workflows((rank, held), family)
+            steps[rank, family] = _in_turns(state, workflows, limits, left, where)
+            counted[rank, family] = 0
+            heappush(heap, entry)
+            entry = next(families, None)
+        rank, held, turn, family = heappop(heap)
+        more = given[family] - counted[rank, family]
+        if more:  # slots went to those of it that have another priority
+            counted[rank, family] += more
+            heappush(heap, (rank, held + more, turn, family))
             continue
-        sinks, held, turn, uid = heappop(heap)
-        workflow = state.lives[uid]
-        more = given[workflow.family] - counted[uid]
-        if more:  # slots went to other instances of its definition
-            counted[uid] += more
-            heappush(heap, (sinks, held + more, turn, uid))
+        found = next(steps[rank, family], None)
+        if found is None:
             continue
-        step = next(ready[uid], None)
+        workflow, step = found
+        yield _Turn(rank, held, workflow.uid, step)
+        left.take(workflow, step)
+        given[family] += 1
+        counted[rank, family] = given[family]
+        heappush(heap, (rank, held + 1, len(state.lives) + turn, family))
+
+
+def _in_turns(
+    state: State, workflows: Iterator[Workflow], limits: Limits, left: "_Left", where: str
+) -> Iterator[tuple[Workflow, str]]:
+    """A step of each of them, as they stand, and then another one of each."""
+    new = (
+        (workflow, _startable(state, workflow, limits, left, where))
+        for workflow in workflows
+        if why_none_of(workflow, limits) is None
+    )
+    begun: deque[tuple[Workflow, Iterator[str]]] = deque()
+    own = Counter[str]()
+    while (found := next(new, None) or (begun.popleft() if begun else None)) is not None:
+        workflow, steps = found
+        step = next(steps, None)
         if step is None:
             continue
-        yield _Turn(sinks, held, uid, step)
-        left.take(workflow, step)
-        given[workflow.family] += 1
-        own[uid] += 1
-        counted[uid] = given[workflow.family]
+        yield workflow, step
+        own[workflow.uid] += 1
         limit = workflow.parallelism
-        if limit is None or workflow.occupied + own[uid] < limit:
-            heappush(heap, (sinks, held + 1, len(state.lives) + turn, uid))
+        if limit is None or workflow.occupied + own[workflow.uid] < limit:
+            begun.append(found)
 
 
 def forbidden(state: State, limits: Limits) -> list[AttemptEnding]:
@@ -257,76 +274,114 @@ class _Left:
             self._free[holding.name] = self.of(holding.name) - holding.slots
 
 
-_Entry = tuple[QueueKey, int, str]  # of a workflow: the turn of its first step, its uid
+_Entry = tuple[int, int, int, str]  # (-priority, attempts that live, who came first, family)
 
 
-def _in_order(state: State, left: _Left, where: str) -> Iterator[tuple[int, int, int, str]]:
-    """The workflows that can use a slot: (-priority, attempts that live, place, uid)."""
-    open_lines = [
-        entries
-        for name, lines in state.lines.items()
-        if left.of(name) > 0
-        for line, queue in lines.items()
-        for entries in _of_line(state, name, line, queue, left, where)
-    ]
-    if not open_lines:
-        queue = _queue(state, where)
-        entries = ((key, uid) for key in sorted(queue) for uid in queue[key])
-        yield from ((*key, place, uid) for place, (key, uid) in enumerate(entries))
-        return
-    seen = set[str]()
-    for place, (key, _, uid) in enumerate(merge(_of_queue(state, where), *open_lines)):
-        if uid not in seen:
-            seen.add(uid)
-            yield (*key, place, uid)
+class _Open(NamedTuple):
+    """A line of which somebody may have what they use, or the queue for slots."""
+
+    queue: Queue
+    name: str  # of the pool or lock
+    uses: Sequence[Holding] = ()  # what all of them use; empty if each is asked by itself
+    floor: int | None = None  # those of this priority, or a lower one, may not overtake
+    firsts: Collection[str] = ()  # these
+
+    def families(self, state: State, key: QueueKey) -> Iterable[str]:
+        families = self.queue[key]
+        if self._may_overtake(key):
+            return families
+        firsts = (state.lives[uid] for uid in self.firsts)
+        return [one.family for one in firsts if one.uid in families.get(one.family, ())]
+
+    def members(self, key: QueueKey, family: str) -> Iterable[str]:
+        members = self.queue[key][family]
+        return members if self._may_overtake(key) else filter(members.__contains__, self.firsts)
+
+    def _may_overtake(self, key: QueueKey) -> bool:
+        return self.floor is None or -key[0] > self.floor
 
 
-def _of_queue(state: State, where: str) -> Iterator[_Entry]:
-    queue = _queue(state, where)
-    for key in sorted(queue):
-        for uid in queue[key]:
-            workflow = state.lives[uid]
-            yield key, workflow.step(next(iter(workflow.ready_for(where)))).ready_seq, uid
+class _Waiting:
+    """Who can use a slot there: the families in their order, and of each its workflows."""
 
+    def __init__(self, state: State, left: _Left, where: str) -> None:
+        self._state, self._left, self._where = state, left, where
+        slots = SLOTS, where
+        self._open = {
+            (name, of): found
+            for name, lines in state.lines.items()
+            if left.of(name) > 0
+            for of, queue in lines.items()
+            if (found := self._opened(name, of, queue)) is not None
+        }
+        self._has_lines = bool(self._open)
+        self._open[slots] = _Open(find(state, slots), SLOTS)
 
-def _of_line(
-    state: State, name: str, line: str, queue: Queue, left: _Left, where: str
-) -> Iterator[Iterable[_Entry]]:
-    """Those of the line that may have what they use; none if there is not enough for one, or if
-    they need a slot elsewhere.
+    def families(self) -> Iterator[_Entry]:
+        seen = set[tuple[QueueKey, str]]()
+        entries = [self._entries(line) for line in self._open.values()]
+        for place, (key, _, family) in enumerate(merge(*entries)):
+            if (key, family) not in seen:
+                seen.add((key, family))
+                yield (*key, place, family)
 
-    If somebody may not be overtaken, those of a higher priority, and that one.
-    """
-    if line == MIXED:  # each of these workflows is asked by itself
-        yield _parked(state, name, queue)
-        return
-    first_step = _first_in(state, name, queue)
-    uses = first_step.uses
-    if first_step.definition.slots != where or not left.suffices(uses):
-        return
-    firsts = [first for holding in uses if (first := left.first(holding.name)) is not None]
-    entries = _parked(state, name, queue)
-    if firsts:
+    def workflows(self, key: QueueKey, family: str) -> Iterator[Workflow]:
+        seats = self._state.seats[family]
+        lines = (self._open.get(line) for line, rank in seats if rank == key[0])
+        members = [self._members(line, key, family) for line in lines if line is not None]
+        seen = set[str]()
+        for _, uid in merge(*members):
+            if uid not in seen:
+                seen.add(uid)
+                yield self._state.lives[uid]
+
+    def _entries(self, line: _Open) -> Iterator[tuple[QueueKey, int, str]]:
+        for key in sorted(line.queue):
+            for family in line.families(self._state, key):
+                first = next(self._members(line, key, family), None)
+                if first is None:
+                    return  # what they use is gone
+                yield key, first[0], family
+
+    def _members(self, line: _Open, key: QueueKey, family: str) -> Iterator[tuple[int, str]]:
+        """Those that may have what they use, each with the turn of its first step."""
+        for uid in line.members(key, family):
+            if not self._left.suffices(line.uses):
+                return
+            yield self._turn(line, uid), uid
+
+    def _turn(self, line: _Open, uid: str) -> int:
+        if not self._has_lines:
+            return 0  # the queue has them in their order
+        workflow = self._state.lives[uid]
+        if line.name:
+            return min(steps[0][0] for steps in workflow.parked[line.name].values())
+        return workflow.step(next(iter(workflow.ready_for(self._where)))).ready_seq
+
+    def _opened(self, name: str, of: str, queue: Queue) -> _Open | None:
+        """None if there is not enough for one in the line, or they need a slot elsewhere.
+
+        If somebody may not be overtaken, those of a higher priority take part, and that one.
+        """
+        if of == MIXED:
+            return _Open(queue, name)
+        first_step = _first_in(self._state, name, queue)
+        uses = first_step.uses
+        if first_step.definition.slots != self._where or not self._left.suffices(uses):
+            return None
+        found = [self._left.first(holding.name) for holding in uses]
+        firsts = [first for first in found if first is not None]
+        if not firsts:
+            return _Open(queue, name, uses)
         floor = max(first.priority for first in firsts)
-        entries = takewhile(lambda entry: -entry[0][0] > floor, entries)
-        for uid, step in {first.key for first in firsts}:
-            life = state.lives[uid]
-            if life.lined_as is not None:
-                yield [(life.lined_as, life.steps[step].ready_seq, uid)]
-    yield takewhile(lambda _: left.suffices(uses), entries)
+        return _Open(queue, name, uses, floor, sorted({first.key[0] for first in firsts}))
 
 
 def _first_in(state: State, name: str, queue: Queue) -> Step:
     """The first step of the line: what it uses, and where, all of them do if it is not mixed."""
-    workflow = state.lives[next(iter(next(iter(queue.values()))))]
+    members = next(iter(next(iter(queue.values())).values()))
+    workflow = state.lives[next(iter(members))]
     return workflow.steps[next(iter(workflow.parked[name].values()))[0][1]]
-
-
-def _parked(state: State, name: str, queue: Queue) -> Iterator[_Entry]:
-    for key in sorted(queue):
-        for uid in queue[key]:
-            groups = state.lives[uid].parked[name].values()
-            yield key, min(steps[0][0] for steps in groups), uid
 
 
 def _startable(

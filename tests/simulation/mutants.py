@@ -261,7 +261,7 @@ def never_frees_a_slot() -> Patch:
 
 @mutant_in_calm
 def knows_no_parallelism_of_a_workflow() -> Patch:
-    real = indexes.queue_key
+    real = indexes.rank_for
 
     def wrong(state: Any, workflow: Any) -> Any:
         if not workflow.ready or real(state, workflow) is not None:
@@ -270,9 +270,9 @@ def knows_no_parallelism_of_a_workflow() -> Patch:
             return None
         if indexes.forbidden(state, workflow.name):
             return None
-        return (-workflow.priority, workflow.occupied)
+        return -workflow.priority
 
-    return patch.multiple(indexes, queue_key=wrong)
+    return patch.multiple(indexes, rank_for=wrong)
 
 
 @mutant_in_calm

@@ -120,8 +120,8 @@ def test_who_may_use_a_free_slot(
     indexes.requeue(state, life)
     if deed is not None:
         deed(state, life)
-    assert indexes.queue_key(state, life) == life.queued_as == key
-    assert state.queue == ({key: {life.uid: None}} if key is not None else {})
+    assert indexes.rank_for(state, life) == life.rank == (key and key[0])
+    assert state.queue == ({key: {life.uid: {life.uid: None}}} if key is not None else {})
 
 
 def test_a_slot_is_taken_and_given_back() -> None:
@@ -130,9 +130,9 @@ def test_a_slot_is_taken_and_given_back() -> None:
     indexes.requeue(state, life)
     indexes.occupy(state, life, life.steps["a"], attempt)
     assert state.live == {("uid-w", "a"): attempt}
-    assert (life.occupied, list(life.ready), life.queued_as) == (1, ["b"], (0, 1))
+    assert (life.occupied, list(life.ready), list(state.queue)) == (1, ["b"], [(0, 1)])
     indexes.vacate(state, life, life.steps["a"])
-    assert (state.live, life.occupied, life.queued_as) == ({}, 0, (0, 0))
+    assert (state.live, life.occupied, list(state.queue)) == ({}, 0, [(0, 0)])
 
 
 def test_who_waited_longer_is_before_who_comes_later() -> None:

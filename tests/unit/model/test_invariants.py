@@ -62,7 +62,8 @@ def test_a_sound_state_passes() -> None:
         pytest.param(lambda s, w: setattr(s.state.runs["w"][0], "completed", 1), id="run over"),
         pytest.param(lambda s, w: setattr(s.state.runs["w"][0], "kept", 1), id="run counts"),
         pytest.param(lambda s, w: s.state.gone.update(w=None), id="gone"),
-        pytest.param(lambda s, w: setattr(w, "queued_as", None), id="queued as"),
+        pytest.param(lambda s, w: setattr(w, "rank", None), id="rank"),
+        pytest.param(lambda s, w: s.state.seats.clear(), id="seats"),
         pytest.param(lambda s, w: s.state.workflows.update(other=w), id="names"),
         pytest.param(lambda s, w: s.state.markers_of.update(w={}), id="markers_of"),
         pytest.param(

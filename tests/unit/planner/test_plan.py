@@ -94,3 +94,21 @@ def test_steps_are_decided_in_the_order_of_the_spec() -> None:
     story = Story().accept([a_step("b"), a_step("c"), a_step("a")])
     ready = [event.step for event in story.decided if isinstance(event, StepReady)]
     assert ready == ["b", "c", "a"]
+
+
+def test_however_many_instances_wait_only_those_are_looked_at_that_get_a_slot() -> None:
+    story = Story(Limits(max_parallel=0), checked=False)
+    story.accept([a_step("a"), a_step("b")], "many", triggers=[], concurrency="Allow")
+    for number in range(500):
+        story.ask("start", workflow="many", key=str(number))
+    lives: Counter[str] = Counter()
+    story.state.lives = Counting(story.state.lives, lives)
+    story.limits = Limits(max_parallel=3)
+    story.settle()
+    begun = [f"many@{number}" for number in range(3)]
+    assert [[*story.live(name)] for name in begun] == [["a"]] * 3
+    lives.clear()
+    story.start("a", workflow="many@0")
+    story.exit("a", workflow="many@0")
+    assert [*story.live("many@0")] == ["b"], "it has waited for longest"
+    assert len(lives) < 10
