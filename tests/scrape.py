@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.client.metrics import exposition
+from controller.client.reading.metrics import exposition
 from controller.log.status_file import ControllerStatus
 from controller.model.state import State
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from controller.client.deliver import deliver
+from controller.client.acting.deliver import deliver
 from controller.client.replica import Replica
 
 ROOT = Path(__file__).resolve().parents[2]

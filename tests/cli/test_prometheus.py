@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 from cli.place import DEADLINE_SECONDS, Place
 
-from controller.client.metrics import CONTENT_TYPE, exposition
+from controller.client.reading.metrics import CONTENT_TYPE, exposition
 from controller.client.replica import Replica
 from controller.log.status_file import read_status
 

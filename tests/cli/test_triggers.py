@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cli.place import HELD, Place
 
-from controller.client.deliver import Delivered, deliver
+from controller.client.acting.deliver import Delivered, deliver
 from controller.client.replica import Replica
 from controller.log.status_file import read_status
 

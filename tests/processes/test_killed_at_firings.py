@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from processes.yard import kill, shims_of
 
-from controller.client.deliver import deliver
+from controller.client.acting.deliver import deliver
 from controller.client.replica import Replica
 from controller.log.reader import read
 from controller.model import events as e

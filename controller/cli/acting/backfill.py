@@ -5,10 +5,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from controller.cli.output import look, show_table
-from controller.client.ask import ask, would_follow
+from controller.client.acting.ask import ask, would_follow
+from controller.client.acting.starting import require_definition
 from controller.client.files.given import given_to_definition
 from controller.client.replica import is_live
-from controller.client.starting import require_definition
 from controller.client.subject import read_state, require_life
 from controller.errors import ExitCode, Fault, InvalidSpec, NotFound, UsageError
 from controller.host.faults import show_faults

@@ -2,7 +2,7 @@
 
 import argparse
 
-from controller.client.acts import Actor
+from controller.client.acting.acts import Actor
 from controller.errors import ExitCode, UsageError
 from controller.printing import note, say
 from controller.view.find import name_and_steps

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 
 from controller.cli.output import warn_if_no_controller
-from controller.client.ask import ask, would_follow
+from controller.client.acting.ask import ask, would_follow
 from controller.client.files.source import read_found, read_source
 from controller.client.files.spec_files import read_spec_file, write_file
 from controller.client.files.templates import with_templates

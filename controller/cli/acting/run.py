@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("run: name at least one FILE")
     if not args.detach:
         load_ahead(os.path.abspath(args.state))
-    from controller.client.run_requests import ask_to_run
+    from controller.client.acting.run_requests import ask_to_run
     from controller.host.faults import show_faults
 
     is_new = args.searched and not os.path.isdir(args.state)
@@ -103,7 +103,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
     """
     import subprocess
 
-    from controller.client.begun import refuse
+    from controller.client.acting.begun import refuse
     from controller.client.replica import Replica
 
     path = os.path.join(state_dir, "run.log")
@@ -140,7 +140,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 
 def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> int:
     from controller.cli.progress import progress
-    from controller.client.begun import Begun
+    from controller.client.acting.begun import Begun
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
 
@@ -234,7 +234,7 @@ class _Follower:
     """Follows the log while another controller runs the workflows."""
 
     def __init__(self, args: argparse.Namespace, names: frozenset[str]) -> None:
-        from controller.client.begun import Begun
+        from controller.client.acting.begun import Begun
         from controller.client.replica import Replica
 
         self._args = args

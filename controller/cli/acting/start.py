@@ -7,10 +7,8 @@ import argparse
 import sys
 import time
 
-from controller.client.ask import would_follow
-from controller.client.files.given import given_to_definition
-from controller.client.replica import is_live
-from controller.client.starting import (
+from controller.client.acting.ask import would_follow
+from controller.client.acting.starting import (
     Begun,
     Interrupted,
     Starting,
@@ -18,6 +16,8 @@ from controller.client.starting import (
     require_definition,
     why_skipped,
 )
+from controller.client.files.given import given_to_definition
+from controller.client.replica import is_live
 from controller.client.subject import read_state, require_life
 from controller.errors import ExitCode, Fault, InvalidSpec, UsageError
 from controller.host.faults import show_faults

@@ -17,7 +17,7 @@ CHANGED = 1
 def diff(args: argparse.Namespace) -> int:
     """treadle diff [FILE…]: 0 if nothing changes, 1 if something does, 2 for invalid specs."""
     from controller.cli.output import look, show_line, show_lines
-    from controller.client.foresight import Folder, of_files, of_folder
+    from controller.client.reading.foresight import Folder, of_files, of_folder
     from controller.client.replica import Replica
     from controller.host.faults import in_force, show_faults
     from controller.view.changes.difference import lines, plan, policy_lines, shape
@@ -58,7 +58,7 @@ def diff(args: argparse.Namespace) -> int:
 def _of_generations(
     state_dir: str, names: list[str], first: int | None, last: int | None
 ) -> "Foresight":
-    from controller.client.history import read_history
+    from controller.client.reading.history import read_history
     from controller.rehearsal.foresee import Foresight
     from controller.view.changes.generations import between
 

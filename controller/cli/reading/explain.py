@@ -50,7 +50,7 @@ def explain(args: argparse.Namespace) -> int:
     step = pick_step(workflow, words)
     if args.inputs and step in workflow.hooks:
         raise UsageError(f"{step} is a hook: it runs whenever it is due, so it has no inputs")
-    from controller.client.reasons import around, lines, shapes
+    from controller.client.reading.reasons import around, lines, shapes
 
     seen = around(args.state)
     if args.output:

@@ -183,7 +183,7 @@ def show_workflows(
         for entry in entries:
             say(entry.name)
     elif form in _SHAPES:
-        from controller.client.in_use import used_now  # only where it is shown
+        from controller.client.reading.in_use import used_now  # only where it is shown
 
         in_use = used_now(entries, view.now) if live else {}
         shapes = [shape_of(state, entry, in_use, files, view.now) for entry in entries]
@@ -340,7 +340,7 @@ def replay(args: argparse.Namespace) -> int:
 
 
 def _verify(state_dir: str) -> int:
-    from controller.client.verify import verify
+    from controller.client.reading.verify import verify
 
     records, agree = verify(state_dir)
     beside = ("", "; 1 snapshot agrees")[agree] if agree < 2 else f"; {agree} snapshots agree"

@@ -96,7 +96,7 @@ def _show_text(subject: _Subject) -> None:
 def _of_workflow(args: argparse.Namespace) -> _Subject:
     """Raises NotFound."""
     from controller.client.past import recall
-    from controller.client.printed import by_failed
+    from controller.client.reading.printed import by_failed
     from controller.client.replica import Replica, stood
     from controller.view.find import find_workflow
     from controller.view.planned import planned, with_planned

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from controller.cli.output import look, show_line, show_table
-from controller.client.history import read_history
+from controller.client.reading.history import read_history
 from controller.errors import ExitCode
 from controller.printing import note
 from controller.view.changes.difference import shape

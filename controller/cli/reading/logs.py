@@ -12,8 +12,8 @@ from typing import Any
 
 from controller.cli.output import aside, look, note_if_nothing, show_line
 from controller.client.past import last_finished, moment, recall, run_of
+from controller.client.reading.transcript import Transcript
 from controller.client.replica import Folded, Replica
-from controller.client.transcript import Transcript
 from controller.errors import ExitCode, UsageError
 from controller.model.state import State, Workflow
 from controller.printing import note, say

@@ -2,7 +2,7 @@
 
 import argparse
 
-from controller.client.metrics import exposition
+from controller.client.reading.metrics import exposition
 from controller.client.replica import Replica
 from controller.errors import ExitCode
 from controller.log.status_file import read_status

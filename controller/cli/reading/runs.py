@@ -4,8 +4,8 @@ import argparse
 from contextlib import suppress
 
 from controller.cli.output import look, note_if_nothing, show_line, show_table
-from controller.client.instances import instances_kept
 from controller.client.past import recall, runs_kept
+from controller.client.reading.instances import instances_kept
 from controller.client.replica import Replica, stood
 from controller.errors import ExitCode, NotFound
 from controller.model.state import RUNS_MAX, RunShort, State, Workflow

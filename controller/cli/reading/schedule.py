@@ -6,9 +6,9 @@ from heapq import merge
 from itertools import islice
 
 from controller.cli.output import look, note_if_nothing, show_line, show_table
+from controller.client.acting.starting import require_definition
 from controller.client.past import recall
 from controller.client.replica import Replica, is_live, now
-from controller.client.starting import require_definition
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import SECOND, State, Workflow
 from controller.printing import note
@@ -100,7 +100,7 @@ def _show(args: argparse.Namespace, shown: list[DueTime]) -> None:
 
 def _audit(args: argparse.Namespace) -> int:
     """What became of each due time from FROM to TO."""
-    from controller.client.audit import in_force_words, read_past
+    from controller.client.reading.audit import in_force_words, read_past
 
     wanted, view = parse_range("--audit", args.audit), look(args)
     definition = _definition(args.state, Replica(args.state).catch_up(), args.name)

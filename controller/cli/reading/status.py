@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from controller.cli.output import controller_lines, look, note_if_nothing, show, show_lines
-from controller.client.in_use import used_now
 from controller.client.past import recall, run_of, state_at
+from controller.client.reading.in_use import used_now
 from controller.client.replica import Replica, controller_shape, files_waiting, stood
 from controller.errors import ExitCode, UsageError
 from controller.model.phases import Phase
@@ -70,7 +70,7 @@ def _status_of_step(
     in_use: InUse,
     past: bool,
 ) -> int:
-    from controller.client.printed import by_failed
+    from controller.client.reading.printed import by_failed
     from controller.view.pages.page import step_page
 
     workflow = find_workflow(state, entry.name) if isinstance(entry, NeverValid) else entry
@@ -142,7 +142,7 @@ def _pages(
 def _page(
     args: argparse.Namespace, state: State, entry: Entry, view: Look, in_use: InUse, past: bool
 ) -> Iterator[str]:
-    from controller.client.printed import by_failed
+    from controller.client.reading.printed import by_failed
     from controller.requests import waiting
     from controller.view.pages.page import never_valid_page, page
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import msgspec
 
-from controller.client.acts import Actor, Saw
-from controller.client.ask import ANSWER_SECONDS, would_follow
-from controller.client.files.given import given_to_definition
-from controller.client.starting import (
+from controller.client.acting.acts import Actor, Saw
+from controller.client.acting.ask import ANSWER_SECONDS, would_follow
+from controller.client.acting.starting import (
     Interrupted,
     Starting,
     foretold,
     require_definition,
     why_skipped,
 )
+from controller.client.files.given import given_to_definition
 from controller.client.subject import read_state, require_life
 from controller.errors import Outdated, UsageError
 from controller.model.observations import Request

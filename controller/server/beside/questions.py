@@ -13,13 +13,13 @@ from typing import IO, Any
 
 import msgspec
 
-from controller.client.audit import read_past
-from controller.client.foresight import Folder, of_folder
-from controller.client.in_use import used_now
-from controller.client.metrics import exposition
 from controller.client.past import played, recall, run_of, state_at, told_since
-from controller.client.printed import by_failed
-from controller.client.reasons import around, lines, shapes
+from controller.client.reading.audit import read_past
+from controller.client.reading.foresight import Folder, of_folder
+from controller.client.reading.in_use import used_now
+from controller.client.reading.metrics import exposition
+from controller.client.reading.printed import by_failed
+from controller.client.reading.reasons import around, lines, shapes
 from controller.client.replica import Replica, controller_shape, files_waiting, is_live, now, stood
 from controller.errors import NotFound, TreadleError, UsageError
 from controller.log.status_file import read_status

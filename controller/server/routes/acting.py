@@ -7,7 +7,7 @@ from shlex import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from controller.client import deliver as delivery
+from controller.client.acting import deliver as delivery
 from controller.errors import NotFound, StorageError, UsageError
 from controller.printing import complain
 from controller.server.answers import answer, encoded, word_of

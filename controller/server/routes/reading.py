@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from controller import __version__
-from controller.client.in_use import used_now
-from controller.client.metrics import CONTENT_TYPE
+from controller.client.reading.in_use import used_now
+from controller.client.reading.metrics import CONTENT_TYPE
 from controller.client.replica import now
 from controller.errors import NotFound, UsageError
 from controller.model.state import State, Workflow

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from story import Story
 
-from controller.client.acts import Actor, Saw
+from controller.client.acting.acts import Actor, Saw
 from controller.errors import NotFound, Outdated, UsageError
 from controller.requests import waiting
 
-from .conftest import Write
+from ..conftest import Write
 
 ACTS: dict[str, Callable[[Actor], None]] = {
     "retry": lambda actor: actor.retry(

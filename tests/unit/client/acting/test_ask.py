@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from story import Story, a_step
 
-from controller.client import ask as asking
-from controller.client.ask import ask, would_follow
+from controller.client.acting import ask as asking
+from controller.client.acting.ask import ask, would_follow
 from controller.errors import NothingToDo, StorageError, UsageError
 from controller.model import events as e
 from controller.model.observations import Request

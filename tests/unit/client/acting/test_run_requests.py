@@ -9,7 +9,7 @@ from specs_folder import caller, documents, template
 from story import a_step
 from story import document as model
 
-from controller.client.run_requests import ask_to_run
+from controller.client.acting.run_requests import ask_to_run
 from controller.errors import Fault, InvalidSpec, UsageError
 from controller.model.observations import Request
 from controller.requests import drop, waiting

@@ -13,8 +13,8 @@ from unittest.mock import patch
 import pytest
 from story import Story, a_step
 
-from controller.client import deliver as module
-from controller.client.deliver import (
+from controller.client.acting import deliver as module
+from controller.client.acting.deliver import (
     WAITING_MAX,
     Delivered,
     Malformed,

@@ -10,7 +10,7 @@ definition.
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from controller.client.ask import ask, would_follow
+from controller.client.acting.ask import ask, would_follow
 from controller.client.files.given import given_outputs
 from controller.client.replica import is_live
 from controller.client.subject import (

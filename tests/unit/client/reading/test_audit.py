@@ -5,7 +5,7 @@ from typing import Any
 
 from story import Story, a_step
 
-from controller.client.audit import read_past
+from controller.client.reading.audit import read_past
 from controller.model.state import SECOND
 from controller.view.lists.schedule import audit, timed, what
 

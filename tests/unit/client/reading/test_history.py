@@ -7,7 +7,7 @@ import pytest
 from msgspec.json import encode
 from story import Story, a_step
 
-from controller.client.history import read_history
+from controller.client.reading.history import read_history
 from controller.errors import NotFound
 from controller.model import events as e
 from controller.rehearsal.foresee import Change

@@ -10,7 +10,7 @@ from msgspec import structs
 from scrape import NOBODY, read, scrape, value
 from story import Story, a_step
 
-from controller.client.metrics import exposition
+from controller.client.reading.metrics import exposition
 from controller.log.status_file import ControllerStatus, Pace
 from controller.model import events as e
 from controller.model import metrics
@@ -19,7 +19,7 @@ from controller.model.phases import Phase
 from controller.model.state import SECOND, Condition
 from controller.planner.permission import Limits
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 GOLDEN = Path(__file__).with_name("metrics.prom")
 LIMITS = Limits(max_parallel=3)
 FULL = Condition(

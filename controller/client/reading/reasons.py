@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
-from controller.client.printed import by_failed
+from controller.client.reading.printed import by_failed
 from controller.client.replica import files_waiting
 from controller.log.status_file import read_status
 from controller.model.state import State, Step, Workflow

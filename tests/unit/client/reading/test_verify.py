@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from story import Story
 
-from controller.client.verify import verify
+from controller.client.reading.verify import verify
 from controller.errors import StorageError, TreadleError
 from controller.log.lock import StateLock
 from controller.log.upkeep import keep_up
