@@ -102,11 +102,3 @@ def controller_lines(state: "State", controller: "ControllerShape") -> list[str]
     if controller.phase == "Stopped" and unfinished:
         lines.append("warning: no controller is running; start one: `treadle up`")
     return lines
-
-
-def warn_if_no_controller(state_dir: str, dry_run: bool) -> None:
-    """After a change of a file: warn if no controller is running to see it."""
-    from controller.client.replica import is_live
-
-    if not dry_run and not is_live(state_dir):
-        note("no controller is running; the next `treadle up` applies it")

@@ -23,7 +23,7 @@ from controller.model.pools import find_again, line_of
 from controller.model.state import (
     SECOND,
     Armed,
-    ControllerSeen,
+    LastController,
     Line,
     Pool,
     Queue,
@@ -50,7 +50,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     epoch: int
     time: int
     time_before: int
-    controller: ControllerSeen
+    controller: LastController
     begun: int = 0
     lives: list[Workflow]
     # The specs of definitions and instances: each once, with the uids of those that share it.

@@ -771,7 +771,7 @@ class Pool(Struct, frozen=True):
         return self.path.startswith("/")
 
 
-class ControllerSeen(Struct):
+class LastController(Struct):
     """The last controller that started on this log, and its machine's clocks at that moment."""
 
     epoch: int = 0
@@ -796,7 +796,7 @@ class State:
         self.epoch = 0
         self.time = 0  # of the last record
         self.time_before = 0  # of the one before it
-        self.controller = ControllerSeen()
+        self.controller = LastController()
         self.lives: dict[str, Workflow] = {}  # by uid, ended ones too, but for archived ones
         self.begun = 0  # lives, archived ones too
         self.workflows: dict[str, Workflow] = {}  # by name, the present life

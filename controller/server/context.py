@@ -10,14 +10,14 @@ from controller.server.mirror import Mirror
 
 
 class Context(NamedTuple):
-    """`worker` answers, `hands` does what people ask for, so neither waits for the other.
+    """`questions` answers, `deeds` does what people ask for, so neither waits for the other.
 
     `drafts`: whether there is a folder of drafts; `git`: whether the specs are in a repository.
     """
 
     mirror: Mirror
-    worker: Worker
-    hands: Worker
+    questions: Worker
+    deeds: Worker
     access: Access
     drafts: bool
     git: bool

@@ -60,11 +60,11 @@ async def _serve(
     say: Callable[[str], None],
 ) -> None:
     mirror = Mirror(folders.state)
-    worker, hands = Worker("questions", folders), Worker("deeds", folders, ACT_SECONDS)
+    questions, deeds = Worker("questions", folders), Worker("deeds", folders, ACT_SECONDS)
     context = Context(
         mirror,
-        worker,
-        hands,
+        questions,
+        deeds,
         access,
         drafts=folders.drafts is not None,
         git=in_repository(folders.specs),
@@ -78,7 +78,7 @@ async def _serve(
         loop.add_reader(options.lifeline, _cut, options.lifeline, server)
     await asyncio.to_thread(mirror.open)
     following = asyncio.create_task(mirror.follow())
-    beginning = asyncio.gather(worker.begin(), hands.begin())
+    beginning = asyncio.gather(questions.begin(), deeds.begin())
     try:
         access.note_serving(known_as.url)
         say(link(known_as.url, access, "operate"))
@@ -88,8 +88,8 @@ async def _serve(
         following.cancel()
         beginning.cancel()
         await asyncio.gather(following, beginning, return_exceptions=True)
-        await worker.stop()
-        await hands.stop()
+        await questions.stop()
+        await deeds.stop()
 
 
 def _cut(lifeline: int, server: Server) -> None:

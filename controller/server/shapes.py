@@ -79,7 +79,7 @@ class InstanceGrid(Shape, frozen=True, kw_only=True):
     next: str | None = field(name="continue")
 
 
-class Change(Struct, frozen=True, array_like=True):
+class PhaseChange(Struct, frozen=True, array_like=True):
     """A change of a phase: microseconds since 1970; `step` is empty for the workflow itself."""
 
     time: int
@@ -101,7 +101,7 @@ class RunPlay(Shape, frozen=True, kw_only=True):
     completion_time: str | None
     steps: list[str]
     began: dict[str, str]
-    moves: list[Change]
+    moves: list[PhaseChange]
     complete: bool
 
 

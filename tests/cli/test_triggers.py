@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cli.place import HELD, Place
 
-from controller.client.acting.deliver import Delivered, deliver
+from controller.client.acting.deliver import Receipt, deliver
 from controller.client.replica import Replica
 from controller.log.status_file import read_status
 
@@ -142,7 +142,7 @@ def test_what_was_asked_for_meanwhile_is_not_held_up_by_who_has_ended_meanwhile(
 # ---------------------------------------- webhooks
 
 
-def delivered(place: Place, body: object, key: str = "") -> Delivered:
+def delivered(place: Place, body: object, key: str = "") -> Receipt:
     """As a server takes it, whose reader of the log knows all that there is."""
     headers = {"authorization": "Bearer hush", "content-type": "application/json"}
     headers |= {"idempotency-key": key} if key else {}
@@ -174,7 +174,7 @@ def test_a_delivery_begins_an_instance_that_reads_what_was_sent(place: Place) ->
         place.until(lambda: place.phase("job@k") == "Succeeded")
         assert place.says("logs", "job@k") == "main by ada of push\n"
         assert place.shape("job@k")["status"]["params"] == {"ref": "main"}
-        assert delivered(place, BODY, "k") == Delivered(key="k", instance="job@k")
+        assert delivered(place, BODY, "k") == Receipt(key="k", instance="job@k")
         delivered(place, {"zen": "ping"}, "ping")
         place.until(lambda: b"skipped" in place.treadle("get").stdout)
         assert 'no key "ref"' in place.says("events", "job")

@@ -10,23 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cli.place import DEADLINE_SECONDS, Place
+from server.asgi import Answer
 
 ANY_PORT = "127.0.0.1:0"
-
-
-class Answer(NamedTuple):
-    """`headers`: by lower-case name."""
-
-    code: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Served:

@@ -8,8 +8,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from controller.cli.output import warn_if_no_controller
-from controller.client.acting.ask import ask, would_follow
+from controller.client.acting.ask import ask, warn_if_no_controller, would_follow
 from controller.client.files.source import read_found, read_source
 from controller.client.files.spec_files import read_spec_file, write_file
 from controller.client.files.templates import with_templates
@@ -55,7 +54,7 @@ def apply(args: argparse.Namespace) -> int:
         _put(path, data, before, content, args.dry_run)
     for name in (name for content in loaded for name in content.names):
         _warn_of_markers(args.specs, name)
-    warn_if_no_controller(args.state, args.dry_run)
+    warn_if_no_controller(args.state, args.dry_run, note)
     return ExitCode.FINE
 
 
@@ -147,7 +146,7 @@ def _delete(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
         note(f"its unfinished instances {would} cancelled: {count}")
     if of_run is not None:
         note(f"its last `treadle run` is kept; to delete that as well: treadle delete {name}")
-    warn_if_no_controller(state_dir, dry_run)
+    warn_if_no_controller(state_dir, dry_run, note)
     return ExitCode.FINE
 
 

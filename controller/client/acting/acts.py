@@ -10,9 +10,8 @@ definition.
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from controller.client.acting.ask import ask, would_follow
+from controller.client.acting.ask import ask, warn_if_no_controller, would_follow
 from controller.client.files.given import given_outputs
-from controller.client.replica import is_live
 from controller.client.subject import (
     read_state,
     refuse_definition,
@@ -104,8 +103,7 @@ class Actor:
         require_folder(self._specs, self._state_dir, self.state)
         path = write_marker(self._specs, name, marker, dry_run=self._dry_run)
         self._say(f"{_cancelling(name, life, marker, self._dry_run)} ({path})")
-        if not self._dry_run and not is_live(self._state_dir):
-            self._note("no controller is running; the next `treadle up` applies it")
+        warn_if_no_controller(self._state_dir, self._dry_run, self._note)
 
     def _request_cancel(self, life: Workflow, marker: Marker) -> None:
         """It has no spec file for a marker, or a marker would keep its triggers from starting."""

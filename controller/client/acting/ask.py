@@ -5,7 +5,7 @@ only the answer. If no controller is running, the next one applies the request.
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from controller.client.replica import FOLLOW_SECONDS, is_live
 from controller.errors import NothingToDo, StorageError, UsageError
@@ -45,6 +45,12 @@ def ask(state_dir: str, state: State, request: Request) -> str:
     if applied.refused:
         raise _refusal(request, "refused: ", applied.refused)
     return "applied"
+
+
+def warn_if_no_controller(state_dir: str, dry_run: bool, note: Callable[[str], None]) -> None:
+    """After a change of a file: say so if no controller is running to see it."""
+    if not dry_run and not is_live(state_dir):
+        note("no controller is running; the next `treadle up` applies it")
 
 
 def would_follow(

@@ -38,8 +38,8 @@ KEY_HEADERS = (
 )  # the first one counts
 
 
-class Delivered(NamedTuple):
-    """What became of it. `key`: "" if the sender gave none.
+class Receipt(NamedTuple):
+    """What became of a delivery. `key`: "" if the sender gave none.
 
     `request`: the name of the request; "" if none was needed, since the key is known. `instance` is
     then the one that it has begun.
@@ -93,7 +93,7 @@ def deliver(
     trigger: str,
     headers: Mapping[str, str],
     body: bytes,
-) -> Delivered:
+) -> Receipt:
     """Take a delivery to the webhook `trigger` of the definition `name`. Raises NotDelivered.
 
     `state`: the fold of the log. `headers`: by their names in lower case, one character a byte, as
@@ -115,11 +115,11 @@ def deliver(
         body=_read(headers, body),
     )
     if instance := started_before(definition, request):
-        return Delivered(request.key, instance=instance)
+        return Receipt(request.key, instance=instance)
     try:
         if count_waiting(state_dir) >= WAITING_MAX:
             raise TooMany(f"{WAITING_MAX:,} requests wait already; send it again later")
-        return Delivered(request.key, drop(state_dir, request))
+        return Receipt(request.key, drop(state_dir, request))
     except StorageError as error:
         raise NotWritten("it can't be written; send it again later", str(error)) from None
 

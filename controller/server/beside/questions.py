@@ -31,7 +31,6 @@ from controller.server.beside.worker import Folders
 from controller.server.feed import shortened
 from controller.server.lists import chosen, overview_of, page_of
 from controller.server.shapes import (
-    Change,
     Differences,
     DueList,
     Explained,
@@ -39,6 +38,7 @@ from controller.server.shapes import (
     Match,
     Matches,
     Overview,
+    PhaseChange,
     RunPlay,
     StepExplained,
     WorkflowList,
@@ -263,7 +263,7 @@ class Questions:
             steps=[*life.steps],
             began={name: str(phase) for name, phase in began.items()},
             moves=[
-                Change(move.time, move.step, move.phase, move.reason, move.message)
+                PhaseChange(move.time, move.step, move.phase, move.reason, move.message)
                 for move in moves[:MOVES_MAX]
             ],
             complete=len(moves) <= MOVES_MAX,

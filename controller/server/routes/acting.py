@@ -26,7 +26,7 @@ async def act(request: Request) -> Response:
     if verb == "approve" and asked.question is None:
         raise UsageError("question: the number of the question that you have seen is missing")
     words = {"verb": verb, "name": name, "asked": asked, "command": command_for(verb, name, asked)}
-    return encoded(await of(request).hands.ask("act", **words), 200 if asked.dry_run else 202)
+    return encoded(await of(request).deeds.ask("act", **words), 200 if asked.dry_run else 202)
 
 
 async def start(request: Request) -> Response:
@@ -34,7 +34,7 @@ async def start(request: Request) -> Response:
     name = request.path_params["name"]
     asked = read(await request.body(), Start)
     words = {"name": name, "asked": asked, "command": command_for("start", name, asked)}
-    return encoded(await of(request).hands.ask("start", **words), 200 if asked.dry_run else 202)
+    return encoded(await of(request).deeds.ask("start", **words), 200 if asked.dry_run else 202)
 
 
 def command_for(verb: str, name: str, asked: Act | Start) -> str:

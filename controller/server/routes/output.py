@@ -79,7 +79,7 @@ def _lives(state: State, uid: str, step: str, number: int) -> bool:
 async def search(request: Request) -> Response:
     """The lines that have a text."""
     context, asked = of(request), request.query_params
-    data = await context.worker.ask(
+    data = await context.questions.ask(
         "search",
         name=request.path_params["name"],
         step=asked.get("step", ""),

@@ -1,4 +1,4 @@
-"""What the page and scripts read. What takes long is asked of the worker."""
+"""What the page and scripts read. What takes long is asked beside the loop."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ from controller.view.pools import shape as shape_of_pool
 from controller.view.status import instance_shapes
 from controller.view.times import rfc3339
 
-# A workflow that has more of these is shaped by the worker:
+# A workflow that has more of these is shaped beside the loop:
 LARGE = 300  # steps
 BUSY = 2  # running attempts, since the processes of each are looked at
 
@@ -43,7 +43,7 @@ async def overview(request: Request) -> Response:
     """A row for each workflow: what the page's list shows."""
     context, asked = of(request), request.query_params
     if point := asked.get("at"):
-        return await _of_worker(context, "overview", point=point, asked=dict(asked))
+        return await _beside(context, "overview", point=point, asked=dict(asked))
     mirror = context.mirror
     told = overview_of(mirror.state, asked, mirror.look(), mirror.controller(), str(mirror.at))
     return _told(context, told)
@@ -52,7 +52,7 @@ async def overview(request: Request) -> Response:
 async def workflows(request: Request) -> Response:
     """Workflows in full, as `get -o json` gives them."""
     context, asked = of(request), request.query_params
-    return await _of_worker(context, "workflows", asked=dict(asked))
+    return await _beside(context, "workflows", asked=dict(asked))
 
 
 # ---------------------------------------- one workflow
@@ -63,16 +63,16 @@ async def workflow(request: Request) -> Response:
     context, asked = of(request), request.query_params
     name = request.path_params["name"]
     if run := asked.get("run"):
-        return await _of_worker(context, "run", name=name, number=int_of(run))
+        return await _beside(context, "run", name=name, number=int_of(run))
     if point := asked.get("at"):
-        return await _of_worker(context, "workflow", name=name, point=point)
+        return await _beside(context, "workflow", name=name, point=point)
     state = context.mirror.state
     try:
         entry = find(state, name)
     except NotFound:
-        return await _of_worker(context, "workflow", name=name)  # it may be in the archive
+        return await _beside(context, "workflow", name=name)  # it may be in the archive
     if isinstance(entry, Workflow) and (len(entry.steps) > LARGE or entry.occupied > BUSY):
-        return await _of_worker(context, "workflow", name=entry.uid)
+        return await _beside(context, "workflow", name=entry.uid)
     return _told(context, _shape(context, state, entry))
 
 
@@ -83,7 +83,7 @@ def _shape(context: Context, state: State, entry: Entry) -> Any:
 
 async def insight(request: Request) -> Response:
     """What `status` and `explain` say of it, beyond its shape."""
-    return await _of_worker(of(request), "insight", name=request.path_params["name"])
+    return await _beside(of(request), "insight", name=request.path_params["name"])
 
 
 async def graph(request: Request) -> Response:
@@ -92,7 +92,7 @@ async def graph(request: Request) -> Response:
     if direction not in ("right", "down"):
         raise UsageError(f"direction: {direction}: write right or down")
     name = request.path_params["name"]
-    return await _of_worker(of(request), "graph", name=name, direction=direction)
+    return await _beside(of(request), "graph", name=name, direction=direction)
 
 
 async def instances(request: Request) -> Response:
@@ -122,7 +122,7 @@ def _top(life: Workflow) -> dict[str, str]:
 async def changes(request: Request) -> Response:
     """All that happened in a run, to be played."""
     number = int_of(request.query_params.get("run", ""))
-    return await _of_worker(of(request), "changes", name=request.path_params["name"], number=number)
+    return await _beside(of(request), "changes", name=request.path_params["name"], number=number)
 
 
 async def schedule(request: Request) -> Response:
@@ -130,9 +130,9 @@ async def schedule(request: Request) -> Response:
     context, asked = of(request), request.query_params
     name = request.path_params["name"]
     if span := asked.get("audit"):
-        return await _of_worker(context, "audit", name=name, text=span)
+        return await _beside(context, "audit", name=name, text=span)
     count = min(int_of(asked.get("next", "10")), LIMIT_MAX)
-    return await _of_worker(context, "schedule", name=name, count=count)
+    return await _beside(context, "schedule", name=name, count=count)
 
 
 # ---------------------------------------- all else
@@ -141,7 +141,7 @@ async def schedule(request: Request) -> Response:
 async def explain(request: Request) -> Response:
     """Why a workflow, or a step of it, is as it is."""
     asked = request.query_params
-    return await _of_worker(
+    return await _beside(
         of(request), "explain", name=_required(asked, "workflow"), step=asked.get("step")
     )
 
@@ -154,7 +154,7 @@ async def diff(request: Request) -> Response:
         raise UsageError("use only one of rev, staged and drafts")
     if revision is not None and (not revision or revision.startswith("-")):
         raise UsageError(f"rev: {revision}: this names no revision")
-    return await _of_worker(of(request), "diff", revision=revision, staged=staged, drafts=drafts)
+    return await _beside(of(request), "diff", revision=revision, staged=staged, drafts=drafts)
 
 
 async def pools(request: Request) -> Response:
@@ -186,7 +186,7 @@ async def controller(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Counters, histograms and gauges, for Prometheus."""
-    text = msgspec.json.decode(await of(request).worker.ask("metrics"), type=str)
+    text = msgspec.json.decode(await of(request).questions.ask("metrics"), type=str)
     return Response(text, headers={"content-type": CONTENT_TYPE})
 
 
@@ -197,9 +197,9 @@ def _told(context: Context, body: Any) -> Response:
     return answer(body, headers={"treadle-event-id": str(context.mirror.at)})
 
 
-async def _of_worker(context: Context, job: str, **words: Any) -> Response:
-    at = str(context.mirror.at)  # what the worker tells has at least this record
-    data = await context.worker.ask(job, **words)
+async def _beside(context: Context, job: str, **words: Any) -> Response:
+    at = str(context.mirror.at)  # what it gives knows at least this record
+    data = await context.questions.ask(job, **words)
     return encoded(data, headers={"treadle-event-id": at})
 
 

@@ -45,7 +45,7 @@ async def _told(
     while since != feed.at:
         missed = feed.since(since)
         if missed is None:
-            missed = await _older(context.worker, since)
+            missed = await _older(context.questions, since)
         if not missed:  # the log has another record there, or none
             subscriber.reset(feed.at)
             break
@@ -61,10 +61,10 @@ async def _told(
         feed.leave(subscriber)
 
 
-async def _older(worker: Worker, since: EventId) -> list[Message]:
+async def _older(questions: Worker, since: EventId) -> list[Message]:
     """What the feed no longer has, from the log; nothing if the log has another record there."""
     try:
-        data = await worker.ask("since", epoch=since.epoch, seq=since.seq)
+        data = await questions.ask("since", epoch=since.epoch, seq=since.seq)
     except Refused:
         return []
     found = msgspec.json.decode(data, type=list[tuple[str, list[dict[str, Any]]]])

@@ -5,7 +5,7 @@ from specs_folder import SpecsFolder, workflow
 
 from controller.intake.held import identity, is_another, why_held
 from controller.model.observations import FolderSight, SeenFile, SeenMarker
-from controller.model.state import ControllerSeen, State
+from controller.model.state import LastController, State
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def sight(*specs: str, device: int = 1, inode: int = 1, root: str = "ok") -> Fol
 def known(device: int = 1, inode: int = 1) -> State:
     """The log of a folder that was seen before; inode 0: of none."""
     state = State()
-    state.controller = ControllerSeen(folder_device=device, folder_inode=inode)
+    state.controller = LastController(folder_device=device, folder_inode=inode)
     return state
 
 

@@ -51,15 +51,15 @@ class Houses:
         access = Access(self.state_dir)
         access.prepare()
         mirror = Mirror(self.state_dir)
-        worker, hands = Worker("questions", folders), Worker("deeds", folders)
+        questions, deeds = Worker("questions", folders), Worker("deeds", folders)
         mirror.open()
-        context = Context(mirror, worker, hands, access, drafts=False, git=False)
+        context = Context(mirror, questions, deeds, access, drafts=False, git=False)
         tokens = [Path(self.state_dir, "web", role).read_text().strip() for role in ACCESS_ROLES]
         try:
             yield House(make_app(context, {HOST}, {f"http://{HOST}"}), context, *tokens)
         finally:
-            await worker.stop()
-            await hands.stop()
+            await questions.stop()
+            await deeds.stop()
 
     def within(self, test: Callable[[House], Awaitable[None]]) -> None:
         """Run a test with it."""

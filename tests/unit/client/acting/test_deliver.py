@@ -16,10 +16,10 @@ from story import Story, a_step
 from controller.client.acting import deliver as module
 from controller.client.acting.deliver import (
     WAITING_MAX,
-    Delivered,
     Malformed,
     NotDelivered,
     NotWritten,
+    Receipt,
     TooLarge,
     TooMany,
     Unauthorized,
@@ -53,7 +53,7 @@ class Place:
         headers: Mapping[str, str] = BEARER,
         name: str = "etl",
         trigger: str = "push",
-    ) -> Delivered:
+    ) -> Receipt:
         """What is no bytes is sent as JSON."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {**JSON, **headers}
@@ -77,7 +77,7 @@ def test_what_is_taken_is_a_request_that_the_controller_carries_out(place: Place
     body = {"ref": "main", "n": 1.5, "all": [None, True, "é"]}
     done = place.send(body, {**BEARER, "idempotency-key": "k-1"})
     (request,) = place.waiting()
-    assert done == Delivered(key="k-1", request=request.name)
+    assert done == Receipt(key="k-1", request=request.name)
     assert (request.kind, request.workflow, request.trigger) == ("deliver", "etl", "push")
     assert (request.key, request.body) == ("k-1", body)
     assert request.uid == place.story.life("etl").uid
@@ -96,7 +96,7 @@ def _fields(request: Request) -> dict[str, Any]:
 def test_a_key_that_has_begun_an_instance_writes_nothing(place: Place) -> None:
     place.story.ask("deliver", workflow="etl", trigger="push", key="k-1")
     done = place.send({}, {**BEARER, "x-github-delivery": "k-1"})
-    assert done == Delivered(key="k-1", instance="etl@k-1")
+    assert done == Receipt(key="k-1", instance="etl@k-1")
     assert place.waiting() == []
     assert place.send({}, {**BEARER, "x-github-delivery": "k-2"}).request
 
