@@ -36,11 +36,15 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Address(NamedTuple):
-    """Where to listen. `path`: of a unix socket; else `host` and `port` count."""
+    """Where to listen. `path`: of a unix socket; else `host` and `port` count.
+
+    `option`: where its user has written it, for messages.
+    """
 
     host: str = ""
     port: int = 0
     path: str = ""
+    option: str = "--listen"
 
     @property
     def is_local(self) -> bool:
@@ -66,16 +70,16 @@ class Reached(NamedTuple):
     origins: frozenset[str]
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str, option: str = "--listen") -> Address:
     """`HOST:PORT`, `[V6]:PORT`, `:PORT` (loopback) or `unix:PATH`. Raises UsageError."""
     if text.startswith(_UNIX) and len(text) > len(_UNIX):
-        return Address(path=text[len(_UNIX) :])
+        return Address(path=text[len(_UNIX) :], option=option)
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
     is_port = port.isascii() and port.isdecimal() and len(port) < 6 and int(port) < 65_536
     if not colon or not is_port or (":" in host and not text.startswith("[")):
-        raise UsageError(f"--listen {text}: write HOST:PORT, [IPV6]:PORT or unix:PATH")
-    return Address(host or "127.0.0.1", int(port))
+        raise UsageError(f"{option} {text}: write HOST:PORT, [IPV6]:PORT or unix:PATH")
+    return Address(host or "127.0.0.1", int(port), option=option)
 
 
 def reached(address: Address, proxy: str, *, insecure: bool) -> Reached:
@@ -85,9 +89,9 @@ def reached(address: Address, proxy: str, *, insecure: bool) -> Reached:
     """
     if not address.is_local and not insecure:
         raise UsageError(
-            f"--listen {address}: on the way to there, others can read the tokens and change what "
-            "is shown; listen on 127.0.0.1 behind a proxy that speaks HTTPS (--behind-proxy), or "
-            "take the risk with --insecure-http"
+            f"{address.option} {address}: on the way to there, others can read the tokens and "
+            "change what is shown; listen on 127.0.0.1 behind a proxy that speaks HTTPS (`treadle "
+            "serve --behind-proxy`), or take the risk with `treadle serve --insecure-http`"
         )
     names = _names(address)
     if proxy:
@@ -95,7 +99,10 @@ def reached(address: Address, proxy: str, *, insecure: bool) -> Reached:
         host = urlsplit(origin).netloc
         return Reached(origin, frozenset({host, *names}), frozenset({origin, *_origins(names)}))
     if address.path:
-        raise UsageError("--listen unix:PATH needs --behind-proxy: a browser can't reach a socket")
+        raise UsageError(
+            f"{address.option} {address}: a browser can't reach a socket; put a proxy in front of "
+            "it, with `treadle serve --behind-proxy`"
+        )
     return Reached(f"http://{address}", frozenset(names), _origins(names))
 
 
@@ -104,10 +111,11 @@ def _names(address: Address) -> set[str]:
     if address.path:
         return {"localhost"}
     hosts = {_in_url(address.host).lower()}
-    if address.is_local:
+    is_any = address.host in ("0.0.0.0", "::")  # noqa: S104 - its user has chosen it
+    if address.is_local or is_any:
         hosts |= {"localhost", "127.0.0.1", "[::1]"}
-    if address.host in ("0.0.0.0", "::"):  # noqa: S104 - its user has chosen it
-        hosts |= {socket.gethostname().lower(), socket.getfqdn().lower(), "localhost", "127.0.0.1"}
+    if is_any:
+        hosts |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     ports = {f":{address.port}"} | ({""} if address.port == _PORTS["http"] else set())
     return {f"{host}{port}" for host in hosts for port in ports}
 
@@ -143,7 +151,9 @@ def listen(address: Address) -> socket.socket:
         listener.listen(CONNECTIONS_MAX)
     except (OSError, ValueError, TypeError) as error:  # the latter: no host can be so
         why = (error.strerror if isinstance(error, OSError) else "") or error
-        raise UsageError(f"--listen {address}: {why}; name another with --listen") from error
+        raise UsageError(
+            f"{address.option} {address}: {why}; name another with {address.option}"
+        ) from error
     return listener
 
 

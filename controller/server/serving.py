@@ -21,7 +21,7 @@ ACT_SECONDS = 30.0  # for what people ask for; it waits for the controller's ans
 
 
 class Options(NamedTuple):
-    """`lifeline`: a descriptor; the server ends when it is closed at the other end."""
+    """`lifeline`: a descriptor of `up --serve`; when its other end is closed, the server ends."""
 
     listen: str
     behind_proxy: str
@@ -39,7 +39,8 @@ def link(url: str, access: Access, role: Role) -> str:
 
 def serve(options: Options, folders: Folders, say: Callable[[str], None]) -> None:
     """Serve until a signal comes. `say` gets a link. Raises UsageError, StorageError."""
-    address = parse_address(options.listen)
+    option = "--listen" if options.lifeline is None else "--serve"
+    address = parse_address(options.listen, option)
     known_as = reached(address, options.behind_proxy, insecure=options.insecure_http)
     access = Access(folders.state)
     access.prepare()

@@ -104,6 +104,8 @@ def test_a_taken_port_is_a_condition_until_it_is_free(own: Place) -> None:
     port = int(taken.getsockname()[1])
     with own.up("--serve", f"127.0.0.1:{port}"):
         own.until(lambda: "in use" in conditions(own).get("PageUnavailable", ""))
+        said = conditions(own)["PageUnavailable"]
+        assert "name another with --serve" in said and "--listen" not in said, said
         own.until(lambda: own.phase("w") == "Succeeded")
         assert "PageUnavailable" in own.treadle("get").stdout.decode() + own.says(
             "get", "-o", "json"

@@ -43,7 +43,8 @@ def test_another_text_is_no_address(text: str) -> None:
 
 
 LOCAL = ["127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1", ":1"]
-REACHED = ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1", "127.1:1", "localhost.evil:1"]
+ANY = ["0.0.0.0:1", "[::]:1"]
+REACHED = [*ANY, "10.0.0.1:1", "example.org:1", "127.1:1", "localhost.evil:1"]
 
 
 @pytest.mark.parametrize("text", LOCAL)
@@ -63,6 +64,27 @@ def test_others_reach_it_only_where_its_user_says_so(text: str, proxy: str) -> N
         reached(parse_address(text), proxy, insecure=False)
     host = text.rpartition(":")[0].lower()
     assert f"{host}:1" in reached(parse_address(text), proxy, insecure=True).hosts
+
+
+@pytest.mark.parametrize("text", ANY)
+def test_whoever_listens_everywhere_is_reached_from_here_too(text: str) -> None:
+    known = reached(parse_address(text), "", insecure=True)
+    here = {"localhost:1", "127.0.0.1:1", "[::1]:1", f"{socket.gethostname().lower()}:1"}
+    assert here <= known.hosts
+    assert known.origins == {f"http://{host}" for host in known.hosts}
+
+
+def test_messages_name_the_option_that_its_user_has_written() -> None:
+    """`up --serve` has no other option of `serve`."""
+    with pytest.raises(UsageError, match=r"^--serve x: write HOST:PORT"):
+        parse_address("x", "--serve")
+    for text in ("10.0.0.1:1", "unix:/x"):
+        with pytest.raises(UsageError, match=rf"^--serve {text}: .*`treadle serve --behind-proxy`"):
+            reached(parse_address(text, "--serve"), "", insecure=False)
+    with listen(Address("127.0.0.1", 0)) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(UsageError, match=r"in use; name another with --serve$"):
+            listen(parse_address(f":{port}", "--serve"))
 
 
 def test_clients_leave_out_the_port_of_http() -> None:
