@@ -93,16 +93,23 @@ class Access:
         return self._grant(_CODES, role, CODE_SECONDS, _CODE_BYTES).token
 
     def trade(self, code: str) -> Session | None:
-        """A session for a code that is still good; it is used up. Raises OSError."""
+        """A session for a code that is still good; it is used up. Raises OSError.
+
+        The session is written first: where that can't be done, the code stays good.
+        """
         place = f"{_CODES}/{_hash(code)}"
         grant = self._read(place)
         if grant is None:
             return None
+        session = self._grant(_SESSIONS, grant.role, SESSION_SECONDS, _TOKEN_BYTES)
         try:
             remove_below(self._state_dir, place)
-        except FileNotFoundError:
-            return None  # another was faster
-        return self._grant(_SESSIONS, grant.role, SESSION_SECONDS, _TOKEN_BYTES)
+        except OSError as error:
+            self.end(session.token)
+            if isinstance(error, FileNotFoundError):
+                return None  # another was faster
+            raise
+        return session
 
     def role_of(self, token: str) -> Role | None:
         """What this token is good for; None: for nothing."""

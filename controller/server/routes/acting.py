@@ -88,7 +88,10 @@ async def begin_session(request: Request) -> Response:
     try:
         session = of(request).access.trade(code)
     except OSError as error:
-        raise StorageError(f"a session can't be kept: {error.strerror}") from error
+        raise StorageError(
+            f"a session can't be written to the state folder: {error.strerror}; the link is not "
+            "used up: open it again when that is mended"
+        ) from error
     if session is None:
         raise Refused(
             401,

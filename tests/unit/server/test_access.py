@@ -1,10 +1,12 @@
 """Codes, sessions and tokens: what is kept of them, for how long, and what is nonsense."""
 
+import errno
 import json
 import os
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,40 @@ def test_a_code_is_good_once_and_gives_its_role(access: Access, role: module.Rol
     assert access.trade(code) is None
     assert access.trade(session.token) is None
     assert Access(access._state_dir).role_of(session.token) == role, "it outlives the server"
+
+
+@pytest.mark.parametrize("folder", ["sessions", "codes"])
+def test_a_code_that_can_not_be_traded_now_stays_good(
+    access: Access, state: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """Its session can't be written, or it can't be removed itself."""
+    code = access.make_code("view")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "open_below" if folder == "sessions" else "remove_below", refuse)
+        with pytest.raises(OSError, match="No space left"):
+            access.trade(code)
+    session = access.trade(code)
+    assert session is not None
+    assert access.role_of(session.token) == "view"
+
+
+def test_who_comes_too_late_leaves_no_session(
+    access: Access, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, grant = access.make_code("operate"), access._grant
+
+    def overtaken(*words: Any) -> module.Session:
+        monkeypatch.undo()
+        assert access.trade(code) is not None
+        return grant(*words)
+
+    monkeypatch.setattr(access, "_grant", overtaken)
+    assert access.trade(code) is None
+    assert len(names(state / "web/sessions")) == 1
 
 
 def test_codes_and_sessions_end(access: Access, later: Clock, state: Path) -> None:
