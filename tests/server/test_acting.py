@@ -81,7 +81,7 @@ def test_retry_does_what_its_command_does(served: Served, place: Place) -> None:
     assert "retrying a" in answer.json["message"]
     place.until(lambda: len(place.shape("fails")["status"]["steps"][0]["attempts"]) == 2)
     assert who_asked(place, "fails") == [("retry", f"{os_user()} (as web)")]
-    refused(served.post("workflows/fails/retry", body), 409, "you saw run 1")
+    refused(served.post("workflows/fails/retry", body), 409, "and run 1 is named")
 
 
 def test_two_clicks_at_once_are_one_retry(served: Served, place: Place) -> None:
@@ -107,7 +107,7 @@ def test_cancel_writes_the_marker(served: Served, place: Place) -> None:
     answer = served.post("workflows/held/cancel", {**body, "reason": "line\nreason: x"})
     assert (answer.code, marker.exists()) == (202, True)
     place.until(lambda: place.phase("held") == "Cancelled")
-    refused(served.post("workflows/held/resume", {**body, "run": 7}), 409, "you saw run 7")
+    refused(served.post("workflows/held/resume", {**body, "run": 7}), 409, "and run 7 is named")
     again = served.post("workflows/held/cancel", body)
     assert "nothing to cancel" in again.json["message"]
 
@@ -142,7 +142,7 @@ def test_a_question_is_answered_once_and_only_the_one_that_was_seen(
     body = {**shown(served, "asks", "Running"), "steps": ["ok"]}
     assert served.post("workflows/asks/approve", body).code == 400, "it must name the question"
     answer = served.post("workflows/asks/approve", {**body, "question": asked["number"] + 1})
-    assert answer.code == 409
+    refused(answer, 409, f"asks question {asked['number']} now")
     body["question"] = asked["number"]
     dry = served.post("workflows/asks/approve", {**body, "approved": False, "dryRun": True})
     assert dry.json["command"] == "treadle approve asks ok --reject"
@@ -152,7 +152,7 @@ def test_a_question_is_answered_once_and_only_the_one_that_was_seen(
     found = question()
     assert found is not None
     assert found["by"] == f"{os_user()} (as web)"
-    assert served.post("workflows/asks/approve", body).code == 409
+    refused(served.post("workflows/asks/approve", body), 409, "asks nothing now")
 
 
 def test_start_begins_an_instance_with_its_params(served: Served, place: Place) -> None:
@@ -177,9 +177,9 @@ def test_start_begins_an_instance_with_its_params(served: Served, place: Place) 
 @pytest.mark.parametrize(
     ("verb", "more", "code", "why"),
     [
-        ("retry", {"uid": "another"}, 409, "is not the one that you saw"),
-        ("cancel", {"run": 5}, 409, "you saw run 5"),
-        ("suspend", {"run": 0}, 409, "you saw run 0"),
+        ("retry", {"uid": "another"}, 409, "that uid is wrong, or plain was deleted"),
+        ("cancel", {"run": 5}, 409, "run 5 is named"),
+        ("suspend", {"run": 0}, 409, "run 0 is named"),
         ("retry", {"steps": ["nope"]}, 404, "nope"),
         ("approve", {"steps": ["a"]}, 400, "a"),
         ("approve", {"question": 1}, 400, "STEP"),

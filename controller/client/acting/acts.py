@@ -248,7 +248,11 @@ class Actor:
         asking = life.step(step).asking
         number = 0 if asking is None else asking.number
         if question not in (None, number):
-            raise Outdated(f"{life.name}/{step} no longer asks what you saw (question {question})")
+            asks = f"asks question {number}" if number else "asks nothing"
+            raise Outdated(
+                f"{life.name}/{step} {asks} now, and question {question} is to be answered: the "
+                "number is wrong, or somebody has answered since you looked"
+            )
         asked = self._request("approve", life, reason, [step], question=number, approved=approved)
         would_follow(self.state, asked)  # it is refused before anything is shown
         if asking is not None:
@@ -266,10 +270,12 @@ class Actor:
     def _check_seen(self, name: str, life: Workflow | None) -> None:
         if self._saw is None:
             return
-        if life is None or life.uid != self._saw.uid:
-            raise Outdated(f"{name} is not the one that you saw: another has its name now")
-        if life.run != self._saw.run:
-            raise Outdated(f"{name} is in run {life.run} now; you saw run {self._saw.run}")
+        require_uid(name, life, self._saw.uid)
+        if life is not None and life.run != self._saw.run:
+            raise Outdated(
+                f"{name} is in run {life.run} now, and run {self._saw.run} is named: the number is "
+                "wrong, or another run has begun since you looked"
+            )
 
     def _one_step(
         self, word: str, words: Sequence[str], verb: str, which: str, options: Sequence[str] = ()
@@ -307,6 +313,16 @@ class Actor:
             reason=reason,
             run=0 if self._saw is None else self._saw.run,
             **more,
+        )
+
+
+def require_uid(name: str, life: Workflow | None, uid: str) -> None:
+    """Raises Outdated if the life that has this name is not the one that somebody names."""
+    if life is None or life.uid != uid:
+        now = "has no uid yet" if life is None else f"has the uid {life.uid} now"
+        raise Outdated(
+            f"{name} {now}, and another one is named: that uid is wrong, or {name} was deleted and "
+            "made again since you looked"
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from controller.client.acting.acts import Actor, Saw
+from controller.client.acting.acts import Actor, Saw, require_uid
 from controller.client.acting.ask import ANSWER_SECONDS, would_follow
 from controller.client.acting.starting import (
     Interrupted,
@@ -16,7 +16,7 @@ from controller.client.acting.starting import (
 )
 from controller.client.files.given import given_to_definition
 from controller.client.subject import read_state, require_life
-from controller.errors import Outdated, UsageError
+from controller.errors import UsageError
 from controller.model.observations import Request
 from controller.server.answers import word_of
 from controller.server.asked import Act, Start
@@ -81,8 +81,7 @@ class Deeds:
         state = read_state(self._state_dir)
         definition = require_life(self._folders.specs, state, name, "start")
         require_definition(definition)
-        if definition.uid != asked.uid:
-            raise Outdated(f"{name} is not the one that you saw: another has its name now")
+        require_uid(name, definition, asked.uid)
         words = [f"{name}={word_of(value)}" for name, value in asked.params.items()]
         params = given_to_definition(definition, words, [], [])
         request = Request(
