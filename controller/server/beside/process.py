@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -23,12 +24,12 @@ class Jobs(Protocol):
 
 
 def folders_given() -> Folders:
-    """What the server has told on the command line."""
+    """What the server has told on the command line; behind it is the folder for scratch files."""
     return msgspec.json.decode(sys.argv[1], type=Folders)
 
 
 def answer_all(jobs: Jobs) -> None:
-    """An empty line says that it is ready."""
+    """An empty line says that it is ready. Its scratch files go with it."""
     gc.set_threshold(_OBJECTS_UNTIL_GC)
     answers = sys.stdout.buffer  # noqa: TID251 - the server reads it
     jobs.begin()
@@ -39,7 +40,13 @@ def answer_all(jobs: Jobs) -> None:
             answers.write(msgspec.json.encode(answer(jobs, line)) + b"\n")
             answers.flush()
     except BrokenPipeError:  # the server was killed
+        _clear_away()
         os._exit(1)  # what is left in the buffer has no reader
+    _clear_away()
+
+
+def _clear_away() -> None:
+    shutil.rmtree(sys.argv[2], ignore_errors=True)
 
 
 def answer(jobs: Jobs, line: bytes) -> Answer:

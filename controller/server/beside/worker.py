@@ -3,10 +3,17 @@
 It is asked by a line of JSON, a job after the other, and answers with one. A job that takes longer
 than JOB_SECONDS ends with the process, and the next one gets a new process. It exits with the
 server: then its stdin ends.
+
+It leaves nothing: what it starts is in its process group, and its scratch files are in a folder of
+its own. Whoever kills it ends the one and removes the other; if it exits, it removes that itself.
 """
 
 import asyncio
+import os
+import shutil
+import signal
 import sys
+import tempfile
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +25,7 @@ JOB_SECONDS = 10.0
 WAITING_MAX = 64
 _BUSY = "too many long questions are waiting; ask again in a moment"
 _FAILED = "the process that works out the answer has failed"
+_NOT_BEGUN = "the process that works out the answer can't be started"
 ANSWER_BYTES_MAX = 256 << 20
 
 
@@ -57,6 +65,7 @@ class Worker:
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._process: asyncio.subprocess.Process | None = None
+        self._scratch = ""  # its folder for files that are not to stay
         self._reading: asyncio.Task[None] | None = None  # until it has read the log
 
     async def begin(self) -> None:
@@ -116,7 +125,11 @@ class Worker:
     async def _ready(self) -> asyncio.subprocess.Process:
         """The process, once it has read the log, however long that is. Raises Refused."""
         if self._process is None:
-            self._process = await self._begin()
+            try:
+                self._process = await self._begin()
+            except OSError as error:
+                await self.stop()
+                raise Refused(503, f"{_NOT_BEGUN}: {error.strerror}") from error
             self._reading = asyncio.create_task(_greeted(self._process))
         if self._reading is not None:
             try:
@@ -131,15 +144,22 @@ class Worker:
         return self._process
 
     async def _begin(self) -> asyncio.subprocess.Process:
-        # -P: a file in the present folder can't replace one of our modules.
+        """Raises OSError."""
+        self._scratch = tempfile.mkdtemp(prefix="treadle-serve-")
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", f"{__package__}.{self._does}"),
-            msgspec.json.encode(self._folders).decode(),
+            *self._command(),
+            env={**os.environ, "TMPDIR": self._scratch},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the server
             limit=ANSWER_BYTES_MAX,
         )
+
+    def _command(self) -> list[str]:
+        # -P: a file in the present folder can't replace one of our modules.
+        module = f"{__package__}.{self._does}"
+        folders = msgspec.json.encode(self._folders).decode()
+        return [sys.executable, "-P", "-m", module, folders, self._scratch]
 
     async def stop(self) -> None:
         process, self._process = self._process, None
@@ -148,8 +168,12 @@ class Worker:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         if process is not None and process.returncode is None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()  # `wait` would not end while something is left to be read
+        scratch, self._scratch = self._scratch, ""
+        if scratch:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
 async def _greeted(process: asyncio.subprocess.Process) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from controller.server.beside import worker as module
 from controller.server.beside.worker import WAITING_MAX, Folders, Worker
 from controller.server.door import Refused
 
@@ -20,10 +22,16 @@ FOLDERS = Folders("/nowhere", "/nowhere", None, 1)
 
 # A stand-in that does what its question says.
 PROGRAM = """
-import json, os, sys, time
+import json, os, subprocess, sys, tempfile, time
 print(flush=True)
 for line in sys.stdin:
     words = json.loads(line)["words"]
+    if "begin" in words:
+        child = subprocess.Popen(["sleep", "600"])
+        with open(os.path.join(tempfile.mkdtemp(), "x"), "w") as file:
+            file.write("x")
+        with open(words["begin"], "w") as file:
+            file.write(str(child.pid))
     if "sleep" in words:
         time.sleep(words["sleep"])
     if "die" in words:
@@ -40,15 +48,10 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
 
-    async def begin(_: Worker) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, str(program)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=100_000,
-        )
-
-    monkeypatch.setattr(Worker, "_begin", begin)
+    monkeypatch.setattr(Worker, "_command", lambda _: [sys.executable, str(program)])
+    monkeypatch.setattr(module, "ANSWER_BYTES_MAX", 100_000)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
 
 
 def within(test: Callable[[Worker], Awaitable[None]], seconds: float = 20) -> None:
@@ -92,6 +95,44 @@ def test_a_job_that_takes_too_long_ends_and_the_next_one_does_not() -> None:
         assert await pid_of(worker) != first
 
     within(test, seconds=1.5)
+
+
+def test_one_that_is_ended_leaves_neither_processes_nor_files(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+
+    async def test(worker: Worker) -> None:
+        code, _ = await refused(worker.ask("any", begin=str(note), sleep=60))
+        assert code == 504
+        while has_life(int(note.read_text())):
+            await asyncio.sleep(0.01)
+        assert [*(tmp_path / "tmp").iterdir()] == []
+        await pid_of(worker)
+        assert len([*(tmp_path / "tmp").iterdir()]) == 1, "of the next one"
+
+    within(test, seconds=1.5)
+    assert [*(tmp_path / "tmp").iterdir()] == []
+
+
+def has_life(pid: int) -> bool:
+    """One that nobody has waited for yet has ended, too."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_one_that_can_not_be_started_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(worker: Worker) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Worker, "_command", lambda _: [str(tmp_path / "no such program")])
+            code, message = await refused(worker.ask("any"))
+            assert (code, "can't be started: No such file" in message) == (503, True)
+            assert [*(tmp_path / "tmp").iterdir()] == []
+        assert await pid_of(worker)
+
+    within(test)
 
 
 @pytest.mark.parametrize(
