@@ -8,6 +8,7 @@ soon as there is a log that can be read. So the server never ends because of wha
 import asyncio
 import gc
 from collections.abc import Iterable, Iterator, Sequence
+from time import monotonic
 
 import msgspec
 
@@ -17,6 +18,7 @@ from controller.log.status_file import ControllerStatus, read_status
 from controller.model.state import State
 from controller.printing import complain
 from controller.server.feed import EventId, Feed, Message, event, recorded
+from controller.server.lists import are_wide
 from controller.view.lists.overview import row
 from controller.view.look import Look
 from controller.view.shape import ConditionShape, ControllerShape, FilesWaiting
@@ -24,7 +26,7 @@ from controller.view.status import conditions_shape
 from controller.view.story import happened
 from controller.view.times import rfc3339
 
-SLICE = 200  # records that are folded before other tasks have their turn
+SLICE_SECONDS = 0.01  # in which records are folded before other tasks have their turn
 ROWS_MAX = 500  # that are sent at once; if more have changed, the list is to be asked for again
 AGAIN_SECONDS = 2.0  # until a log that can't be read is tried again; twice as long each time
 AGAIN_MAX = 16  # times that
@@ -123,14 +125,16 @@ class Mirror:
 
     async def _catch_up(self, replica: Replica) -> None:
         news: list[Message] = []
+        until = monotonic() + SLICE_SECONDS
         try:
             for folded in replica.news():
                 told = [*happened(self.state, folded.record, folded.moves)]
                 news.append(recorded(EventId(folded.record.epoch, folded.record.seq), told))
-                if len(news) >= SLICE and replica.is_between_turns:
+                if monotonic() >= until and replica.is_between_turns:
                     self._publish(news)
                     news = []
                     await asyncio.sleep(0)
+                    until = monotonic() + SLICE_SECONDS
         except _READ as error:
             self._give_up(error)
         self._publish(news)
@@ -162,7 +166,8 @@ class Mirror:
         if not self.feed.wants_rows:
             return
         changed = self._with_definitions(uids)
-        if len(changed) > ROWS_MAX:
+        lives = self.state.lives
+        if len(changed) > ROWS_MAX or are_wide(lives[uid] for uid in changed if uid in lives):
             yield Message(event("stale", b"{}"), is_row=True)
             return
         view = self.look()

@@ -29,12 +29,13 @@ from controller.server.attempts import attempt_of, opened
 from controller.server.beside.process import answer_all, folders_given
 from controller.server.beside.worker import Folders
 from controller.server.feed import shortened
-from controller.server.lists import chosen, overview_of, page_of
+from controller.server.lists import chosen, grid_of, overview_of, page_of
 from controller.server.shapes import (
     Differences,
     DueList,
     Explained,
     Insight,
+    InstanceGrid,
     Match,
     Matches,
     Overview,
@@ -102,6 +103,20 @@ class Questions:
         return workflow_shape(
             state, life, used_now([life], moment), files_waiting(self._state_dir), moment
         )
+
+    def overview(self, asked: dict[str, str]) -> Overview:
+        """A list that is wide; with `at`, as it was at a record or a moment."""
+        if point := asked.get("at"):
+            state = self._past(point)
+            look, controller = Look(now=state.time), _then(state)
+        else:
+            state = self._fresh()
+            look, controller = self._look(state), controller_shape(self._state_dir)
+        return overview_of(state, asked, look, controller, f"{state.epoch}.{state.seq}")
+
+    def instances(self, name: str, asked: dict[str, str]) -> InstanceGrid:
+        """A grid that is wide."""
+        return grid_of(self._fresh(), name, asked)
 
     def workflows(self, asked: dict[str, str]) -> WorkflowList:
         """A part of them, in full; with `at`, as they were then."""
@@ -211,12 +226,6 @@ class Questions:
         return exposition(self._fresh(), read_status(self._state_dir)).decode()
 
     # ---------------------------------------- the past
-
-    def overview(self, point: str, asked: dict[str, str]) -> Overview:
-        """The list as it was at a record or a moment."""
-        state = self._past(point)
-        at = f"{state.epoch}.{state.seq}"
-        return overview_of(state, asked, Look(now=state.time), _then(state), at)
 
     def since(self, epoch: int, seq: int) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
         """Some of the records behind this one, each with its id; who asks goes on behind the last.

@@ -13,26 +13,20 @@ from controller.client.reading.in_use import used_now
 from controller.client.reading.metrics import CONTENT_TYPE
 from controller.client.replica import now
 from controller.errors import NotFound, UsageError
+from controller.model.indexes import instances_of
 from controller.model.state import State, Workflow
 from controller.server.answers import answer, encoded, int_of
 from controller.server.context import Context, of
-from controller.server.lists import LIMIT_MAX, overview_of, page_of
-from controller.server.shapes import (
-    ControllerSeen,
-    InstanceGrid,
-    InstanceRow,
-    PoolList,
-)
-from controller.view import firings
-from controller.view.find import find, find_workflow
+from controller.server.lists import LIMIT_MAX, TooWide, grid_of, overview_of
+from controller.server.shapes import ControllerSeen, PoolList
+from controller.view.find import find
 from controller.view.lists.listing import Entry, shape_of
 from controller.view.pools import lines as pool_lines
 from controller.view.pools import shape as shape_of_pool
-from controller.view.status import instance_shapes
 from controller.view.times import rfc3339
 
 # A workflow that has more of these is shaped beside the loop:
-LARGE = 300  # steps
+LARGE = 300  # steps, those of its spec, and instances
 BUSY = 2  # running attempts, since the processes of each are looked at
 
 
@@ -42,10 +36,15 @@ BUSY = 2  # running attempts, since the processes of each are looked at
 async def overview(request: Request) -> Response:
     """A row for each workflow: what the page's list shows."""
     context, asked = of(request), request.query_params
-    if point := asked.get("at"):
-        return await _beside(context, "overview", point=point, asked=dict(asked))
-    mirror = context.mirror
-    told = overview_of(mirror.state, asked, mirror.look(), mirror.controller(), str(mirror.at))
+    if asked.get("at"):
+        return await _beside(context, "overview", asked=dict(asked))
+    mirror, at = context.mirror, str(context.mirror.at)
+    try:
+        told = overview_of(
+            mirror.state, asked, mirror.look(), mirror.controller(), at, on_loop=True
+        )
+    except TooWide:
+        return await _beside(context, "overview", asked=dict(asked))
     return _told(context, told)
 
 
@@ -71,9 +70,13 @@ async def workflow(request: Request) -> Response:
         entry = find(state, name)
     except NotFound:
         return await _beside(context, "workflow", name=name)  # it may be in the archive
-    if isinstance(entry, Workflow) and (len(entry.steps) > LARGE or entry.occupied > BUSY):
+    if isinstance(entry, Workflow) and (_size(state, entry) > LARGE or entry.occupied > BUSY):
         return await _beside(context, "workflow", name=entry.uid)
     return _told(context, _shape(context, state, entry))
+
+
+def _size(state: State, life: Workflow) -> int:
+    return len(life.steps) + len(life.spec.steps) + len(instances_of(state, life))
 
 
 def _shape(context: Context, state: State, entry: Entry) -> Any:
@@ -98,25 +101,11 @@ async def graph(request: Request) -> Response:
 async def instances(request: Request) -> Response:
     """Those of a definition with the phases of their steps, the newest first."""
     context, asked = of(request), request.query_params
-    state = context.mirror.state
-    definition = find_workflow(state, request.path_params["name"])
-    if definition.starter is None:
-        raise UsageError(f"{definition.name} has no triggers, so it has no instances")
-    lives = firings.instances(state, definition)[::-1]
-    shown, after = page_of(lives, asked)
-    steps = [*map(_top, shown)]
-    names = dict.fromkeys(name for phases in reversed(steps) for name in phases)
-    rows = [
-        InstanceRow(**structs.asdict(shape), steps=phases)
-        for phases, shape in zip(steps, instance_shapes(state, shown), strict=True)
-    ]
-    grid = InstanceGrid(steps=[*names], items=rows, total=len(lives), next=after)
-    return _told(context, grid)
-
-
-def _top(life: Workflow) -> dict[str, str]:
-    """The phases of its steps, without those below others."""
-    return {name: step.phase for name, step in life.steps.items() if step.parent is None}
+    name = request.path_params["name"]
+    try:
+        return _told(context, grid_of(context.mirror.state, name, asked, on_loop=True))
+    except TooWide:
+        return await _beside(context, "instances", name=name, asked=dict(asked))
 
 
 async def changes(request: Request) -> Response:

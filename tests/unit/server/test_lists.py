@@ -8,7 +8,8 @@ from definitions import EVERY, definition, fire, newest, run
 from story import Story, a_step
 
 from controller.errors import UsageError
-from controller.server.lists import LIMIT_MAX, overview_of
+from controller.server import lists
+from controller.server.lists import LIMIT_MAX, TooWide, overview_of
 from controller.server.shapes import Overview
 from controller.view.look import Look
 from controller.view.shape import ControllerShape
@@ -124,3 +125,21 @@ def test_twenty_bars_and_no_more() -> None:
         story.retry("one")
     (row,) = asked(story).items
     assert [bar.number for bar in row.bars] == [*range(row.run - 19, row.run + 1)]
+
+
+def test_what_is_wide_is_not_made_on_the_event_loop(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Look(now=story.now)
+    wide = lists.overview_of(story.state, {}, look, CONTROLLER, "1.1")
+    assert lists.overview_of(story.state, {}, look, CONTROLLER, "1.1", on_loop=True) == wide
+    grid = lists.grid_of(story.state, "etl", {})
+    assert lists.grid_of(story.state, "etl", {}, on_loop=True) == grid
+    for limit in ("STEPS_MAX", "ENTRIES_MAX"):
+        with monkeypatch.context() as patch:
+            patch.setattr(lists, limit, 1)
+            with pytest.raises(TooWide):
+                lists.overview_of(story.state, {}, look, CONTROLLER, "1.1", on_loop=True)
+            with pytest.raises(TooWide):
+                lists.grid_of(story.state, "etl", {}, on_loop=True)
+            assert lists.grid_of(story.state, "etl", {}) == grid

@@ -330,7 +330,7 @@ def test_others_have_their_turn_only_between_turns(
     houses: Houses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A controller shows only the results of whole turns."""
-    monkeypatch.setattr(module, "SLICE", 1)
+    monkeypatch.setattr(module, "SLICE_SECONDS", 0)
     records = come_and_go(10)
     turns = [[*turn] for _, turn in groupby(records, lambda record: record.turn)]
     assert any(len(turn) > 1 for turn in turns)
