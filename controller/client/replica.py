@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.log.lock import check_end, noted_end
-from controller.log.reader import Place, Tail
+from controller.log.reader import DamagedLog, Place, Tail
 from controller.log.snapshots import newest
 from controller.log.status_file import read_status
 from controller.model.apply.fold import fold_read
@@ -45,7 +45,10 @@ class Replica:
         self._tail = Tail(state_dir, place.seq, place)
 
     def news(self) -> Iterator[Folded]:
-        """Fold the records since the last call, one by one."""
+        """Fold the records since the last call, one by one.
+
+        Raises StorageError. After DamagedLog it goes on where that was, once it has been mended.
+        """
         # All objects of a state live until the end, so garbage collection would find nothing.
         collects = gc.isenabled()
         gc.disable()
@@ -57,6 +60,13 @@ class Replica:
         finally:
             if collects:
                 gc.enable()
+
+    def goes_on_after(self, error: Exception) -> bool:
+        """Whether to ask it again after this error: then nothing is read twice.
+
+        Else a new one has to begin. So has one that got nowhere: a checkpoint may be put back.
+        """
+        return isinstance(error, DamagedLog) and self.state.seq > self.begins_at
 
     @property
     def is_between_turns(self) -> bool:

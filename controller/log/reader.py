@@ -84,18 +84,21 @@ class Tail:
         self._cursor = Cursor(state_dir, after, place)
         self._after = after
         self._seen: object = None
+        self._has_begun = False
 
     def news(self) -> Iterator[Record]:
         """The new records, one by one. The caller must read them to the end.
 
-        Raises StorageError, also if the log is another now than that which was read before.
+        Raises StorageError, also if the log is another now than that which was read before. After
+        DamagedLog it can be asked again: it goes on behind the last whole turn.
         """
         # Look before reading: what comes while we read is then new at the next call.
         sight = self._cursor.sight()
         if sight == self._seen:
             return
-        if self._seen is not None:
+        if self._has_begun:
             self._cursor.require_last()
+        self._has_begun = True
         for turn in self._cursor.turns():
             for record in turn:
                 if record.seq > self._after:

@@ -2,7 +2,8 @@
 
 Every record that comes is folded, and published as a message. If the log can't be read (damaged,
 gone, put back from a copy), the state stays as it was, the problem is told, and it begins again as
-soon as there is a log that can be read. So the server never ends because of what it reads.
+soon as there is a log that can be read. So the server never ends because of what it reads. What was
+read before a damaged place is not read again: it goes on from there.
 """
 
 import asyncio
@@ -35,7 +36,10 @@ _READ = (StorageError, OSError, ValueError, RecursionError)
 
 
 class Mirror:
-    """`state` is the fold of all records so far; `feed` tells what follows."""
+    """`state` is what is shown; `feed` tells what follows.
+
+    It is that of the replica, once that has come to the end of the log.
+    """
 
     def __init__(self, state_dir: str) -> None:
         self.state_dir = state_dir
@@ -87,13 +91,14 @@ class Mirror:
     def open(self) -> None:
         """Fold what is there. It may take long; run it in a thread, before anything is shown."""
         try:
-            replica = Replica(self.state_dir)
-            replica.catch_up()
+            if self._replica is None:
+                self._replica = Replica(self.state_dir)
+            self._replica.catch_up()
         except _READ as error:
             self._give_up(error)
             return
-        self._replica, self.state, self.problem = replica, replica.state, ""
-        self._again = AGAIN_SECONDS
+        self.state = self._replica.state
+        self._is_well()
         gc.freeze()  # what a state is made of stays
 
     async def follow(self) -> None:
@@ -105,18 +110,18 @@ class Mirror:
             except Exception as error:  # a fault of ours: what is shown would stand still for good
                 complain(f"following the log: {type(error).__name__}: {error}")
                 self._give_up(error)
-            if self._replica is None:
+            if self.problem:
                 await asyncio.sleep(self._again)
                 self._again = min(2 * self._again, AGAIN_MAX * AGAIN_SECONDS)
             else:
                 await asyncio.sleep(FOLLOW_SECONDS)
 
     async def _look(self) -> None:
-        if self._replica is None:
+        if self._replica is None or self._replica.state is not self.state:
             await asyncio.to_thread(self.open)
-            if self._replica is not None:
+            if not self.problem:
                 self._begin()
-        if self._replica is not None:
+        else:
             await self._catch_up(self._replica)
         self._look_at_controller()
 
@@ -137,11 +142,17 @@ class Mirror:
                     until = monotonic() + SLICE_SECONDS
         except _READ as error:
             self._give_up(error)
+        else:
+            self._is_well()
         self._publish(news)
 
+    def _is_well(self) -> None:
+        self.problem, self._again = "", AGAIN_SECONDS
+
     def _give_up(self, error: Exception) -> None:
-        """The log may be another now: what was folded is shown until one can be read."""
-        self._replica = None
+        """What was folded is shown until there is more that can be read."""
+        if self._replica is not None and not self._replica.goes_on_after(error):
+            self._replica = None  # the log may be another now
         if not self.problem:
             self.problem_since = now()
         self.problem = str(error)

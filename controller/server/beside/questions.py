@@ -311,8 +311,9 @@ class Questions:
             self._replica = Replica(self._state_dir)
         try:
             return self._replica.catch_up()
-        except TreadleError:
-            self._replica = None  # the log is another now, or can't be read
+        except TreadleError as error:
+            if not self._replica.goes_on_after(error):
+                self._replica = None  # the log is another now, or can't be read
             raise
 
     def _past(self, point: str) -> State:

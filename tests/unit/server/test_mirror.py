@@ -236,6 +236,69 @@ def test_damage_is_told_and_goes_with_its_mending(write: Write, story: Story) ->
     follow(state_dir, test)
 
 
+def test_what_was_read_before_a_damaged_place_is_not_read_again(write: Write, story: Story) -> None:
+    state_dir = write(story)
+    lines = segment(state_dir).read_bytes().splitlines(keepends=True)
+    last = len(lines) - 1
+    segment(state_dir).write_bytes(b"".join((*lines[:3], b"x" * len(lines[3]), *lines[4:])))
+    mirror = Mirror(state_dir)
+    for _ in range(2):
+        mirror.open()
+        assert "damaged" in mirror.problem
+        assert mirror.state.seq == 0, "what is half of a state is not shown"
+    unread = [b"x" * (len(line) - 1) + b"\n" for line in lines[:2]]
+    segment(state_dir).write_bytes(b"".join((*unread, *lines[2:])))
+    mirror.open()
+    assert (mirror.problem, mirror.state.seq) == ("", last + 1)
+    assert dump(mirror.state) == dump(story.state)
+
+
+def test_damage_in_what_comes_is_told_and_the_stream_goes_on_when_it_is_mended(
+    write: Write, story: Story
+) -> None:
+    state_dir = write(story)
+
+    async def test(follower: Follower) -> None:
+        await follower.until(lambda: bool(follower.told))
+        seq = follower.state.seq
+        whole = segment(state_dir).read_bytes()
+        story.exit("extract", workflow="etl").exit("load", workflow="etl")
+        write(story)
+        more = segment(state_dir).read_bytes()
+        damaged = bytearray(more)
+        damaged[len(whole) + 20] ^= 1
+        segment(state_dir).write_bytes(damaged)
+        await follower.until(lambda: UNREADABLE in follower.conditions())
+        assert follower.state.seq == seq
+        segment(state_dir).write_bytes(more)
+        await follower.until_seq(story.state.seq)
+        await follower.until(lambda: not follower.conditions())
+        assert dump(follower.state) == dump(story.state)
+        assert [kind for kind, _ in follower.told].count("reset") == 1, "only that of the beginning"
+
+    follow(state_dir, test)
+
+
+@pytest.mark.parametrize("then", ["gone", "another"])
+def test_a_damaged_log_that_is_not_mended_but_replaced(
+    write: Write, story: Story, houses: Houses, then: str
+) -> None:
+    state_dir = write(story)
+    path = segment(state_dir)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join((*lines[:3], b"x" * len(lines[3]), *lines[4:])))
+
+    async def test(follower: Follower) -> None:
+        assert UNREADABLE in follower.conditions()
+        path.unlink()
+        others = rewritten(story.records[:2]) if then == "another" else []
+        append(state_dir, others)
+        await follower.until(lambda: dump(follower.state) == dump(replay(others)))
+        await follower.until(lambda: not follower.conditions())
+
+    follow(state_dir, test)
+
+
 def test_a_folder_that_goes_and_comes_back(write: Write, story: Story, tmp_path: Path) -> None:
     state_dir = write(story)
     aside = tmp_path / "aside"
