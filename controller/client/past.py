@@ -4,9 +4,10 @@ A controller shows only the results of whole turns, so a record stands for its w
 fold the log from the last snapshot or checkpoint before that point.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import copy
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from controller.client.replica import Replica
 from controller.errors import NotFound, UsageError
@@ -23,6 +24,9 @@ from controller.view.look import Look
 from controller.view.status import ARCHIVED
 from controller.view.story import happened
 from controller.view.times import MOMENTS, local, parse_moment
+
+if TYPE_CHECKING:
+    from controller.log.archive import ArchivedLife
 
 
 def state_at(state_dir: str, option: str, point: str, look: Look) -> State:
@@ -79,13 +83,36 @@ def _before(
     return state, place
 
 
-def recall(state_dir: str, state: State, word: str) -> None:
+class Left(NamedTuple):
+    """A life as it was when it left the state, with the condition Archived, and its runs."""
+
+    life: Workflow
+    runs: list[RunShort]
+
+
+def as_it_left(state_dir: str, gone: "ArchivedLife") -> Left:
+    """Cost: to fold the log from the last snapshot before that."""
+    past, place = _before(state_dir, "uid", gone.uid, seq_max=gone.seq - 1)
+    behind = read(state_dir, place.seq, place)
+    replay(takewhile(lambda record: record.seq < gone.seq, behind), past)
+    past.time = gone.time
+    life = past.lives[gone.uid]
+    set_condition(past, life, ARCHIVED, True, ARCHIVED, gone.message)
+    return Left(life, past.runs.get(life.name, []))
+
+
+def recall(
+    state_dir: str,
+    state: State,
+    word: str,
+    left: Callable[[str, "ArchivedLife"], Left] = as_it_left,
+) -> None:
     """Put the newest archived life that `word` means into `state`, if `state` has no such life.
 
-    It is as it was when it left the state, with the condition Archived.
+    `left`: who asks often may remember what `as_it_left` gives, since that stays as it is.
     """
     if (definition := definition_in(word)) != "":
-        recall(state_dir, state, definition)
+        recall(state_dir, state, definition, left)
         word = meant_by(state, word)
     try:
         known = find(state, word)
@@ -100,22 +127,25 @@ def recall(state_dir: str, state: State, word: str) -> None:
         meant = (life for life in archived if life.workflow == word or is_uid_of(word, life.uid))
         gone = next(meant, None)
         if gone is not None:
-            past, place = _before(state_dir, "uid", gone.uid, seq_max=gone.seq - 1)
-            behind = read(state_dir, place.seq, place)
-            replay(takewhile(lambda record: record.seq < gone.seq, behind), past)
-            past.time = gone.time
-            recalled = state.lives[gone.uid] = past.lives[gone.uid]
+            life, runs = left(state_dir, gone)
+            state.lives[gone.uid] = life
             # Of an instance the state remembers no runs once it is gone.
-            state.runs.setdefault(recalled.name, past.runs.get(recalled.name, []))
-            set_condition(past, recalled, ARCHIVED, True, ARCHIVED, gone.message)
+            state.runs.setdefault(life.name, runs)
 
 
-def run_of(state_dir: str, word: str, number: int) -> tuple[State, Workflow]:
+def apart(state: State) -> State:
+    """The same, to recall lives into: a state that follows the log has no room for them."""
+    other = copy(state)
+    other.lives, other.runs = {**state.lives}, {**state.runs}
+    return other
+
+
+def run_of(state_dir: str, state: State, word: str, number: int) -> tuple[State, Workflow]:
     """How things stood when a run ended, and the life that it belonged to; of the last run: now.
 
-    `word`: a name, whose runs are those of all its lives, or a uid. Raises NotFound.
+    `state`: of now; an archived life is recalled into it. `word`: a name, whose runs are those of
+    all its lives, or a uid. Raises NotFound.
     """
-    state = Replica(state_dir).catch_up()
     recall(state_dir, state, word)
     life = find_workflow(state, word)
     if life.starter is not None:
@@ -184,9 +214,12 @@ class RunPlayed(NamedTuple):
     moves: list[Move]
 
 
-def played(state_dir: str, word: str, number: int) -> RunPlayed:
-    """Cost: to fold the log from the last snapshot before the run. Raises NotFound."""
-    state, life = run_of(state_dir, word, number)
+def played(state_dir: str, state: State, word: str, number: int) -> RunPlayed:
+    """`state`: as for `run_of`. Raises NotFound.
+
+    Cost: to fold the log from the last snapshot before the run.
+    """
+    state, life = run_of(state_dir, state, word, number)
     run = _pick_any(state.runs.get(life.name, []), number)
     if run is None:
         raise NotFound(f"{life.name} has no run {number}")

@@ -22,7 +22,6 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from io import BytesIO
 from typing import IO
 
 import msgspec
@@ -128,8 +127,10 @@ def _index(path: str) -> Index | None:
 
 
 def _archived_in(data: bytes) -> Iterator[ArchivedLife]:
-    for line in BytesIO(data):
-        record = decode(line) if b'"LifeArchived"' in line else None
+    place = 0
+    while (place := data.find(b'"LifeArchived"', place)) >= 0:
+        begin, end = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place) + 1 or len(data)
+        record, place = decode(data[begin:end]), end
         if record is not None and isinstance(record.event, LifeArchived):
             event = record.event
             yield ArchivedLife(event.uid, event.workflow, record.seq, record.time, event.message)

@@ -46,14 +46,14 @@ def logs(args: argparse.Namespace) -> int:
     workflow = find_workflow(state, name)
     if workflow.starter is not None:
         if args.run:
-            run_of(args.state, name, 0)  # raises UsageError
+            run_of(args.state, state, name, 0)  # raises UsageError
         recall(args.state, state, f"{name}@{LATEST}")
         workflow = find_workflow(state, f"{name}@{LATEST}")
         aside(f"{workflow.name}, the newest instance of {name}; others: treadle runs {name}")
         name = workflow.name
     run = _number(args.run, state, workflow)
     if run is not None:
-        state, workflow = run_of(args.state, name, run)
+        state, workflow = run_of(args.state, state, name, run)
     choice = AttemptChoice(
         word=name,
         steps=pick_steps(workflow, words),

@@ -40,7 +40,7 @@ def status(args: argparse.Namespace) -> int:
     )
     past = past or any(_is_earlier(state, entry) for entry in entries)
     if args.run and not (isinstance(entries[0], Workflow) and entries[0].run == args.run):
-        state, earlier = run_of(args.state, name, args.run)
+        state, earlier = run_of(args.state, state, name, args.run)
         entries, past = [earlier], earlier.finished
     in_use = {} if past else used_now(entries, view.now)
     if words:

@@ -8,12 +8,21 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from typing import IO, Any
 
 import msgspec
 
-from controller.client.past import played, recall, run_of, state_at, told_since
+from controller.client.past import (
+    apart,
+    as_it_left,
+    played,
+    recall,
+    run_of,
+    state_at,
+    told_since,
+)
 from controller.client.reading.audit import read_past
 from controller.client.reading.foresight import Folder, of_folder
 from controller.client.reading.in_use import used_now
@@ -72,6 +81,7 @@ RECORDS_MAX, RECORDS_BYTES_MAX = 2_000, 1 << 20  # told at once
 LAYOUTS_MAX = 50
 PLAYS_MAX = 8  # of finished runs that are kept
 DRAWN_MAX = 50  # changes of specs
+RECALLED_MAX = 20  # archived lives that are kept
 
 
 class Questions:
@@ -84,6 +94,7 @@ class Questions:
         self._told: dict[tuple[int, int], Any] = {}  # a reading of the log that goes on
         self._plays: OrderedDict[tuple[str, int], RunPlay] = OrderedDict()
         self._layouts: OrderedDict[tuple[Any, ...], Layout] = OrderedDict()
+        self._left = lru_cache(RECALLED_MAX)(as_it_left)
 
     def begin(self) -> None:
         """Read the log, so that no question waits for that."""
@@ -246,7 +257,7 @@ class Questions:
 
     def run(self, name: str, number: int) -> Any:
         """One workflow at the end of a run."""
-        state, life = run_of(self._state_dir, name, number)
+        state, life = run_of(self._state_dir, apart(self._fresh()), name, number)
         return workflow_shape(state, life, now=state.time)
 
     def changes(self, name: str, number: int) -> RunPlay:
@@ -263,7 +274,7 @@ class Questions:
         return play
 
     def _played(self, name: str, number: int) -> RunPlay:
-        run, life, began, moves = played(self._state_dir, name, number)
+        run, life, began, moves = played(self._state_dir, apart(self._fresh()), name, number)
         return RunPlay(
             run=number,
             phase=run.phase,
@@ -326,10 +337,9 @@ class Questions:
         try:
             return state, find_workflow(state, name)
         except NotFound:
-            # What is recalled is put into a state of its own: this one has to follow the log.
-            past = Replica(self._state_dir).catch_up()
-            recall(self._state_dir, past, name)
-            return past, find_workflow(past, name)
+            state = apart(state)
+            recall(self._state_dir, state, name, self._left)
+            return state, find_workflow(state, name)
 
     def _look(self, state: State) -> Look:
         return Look(now=now(), stood=stood(self._state_dir, state))

@@ -8,10 +8,11 @@ import pytest
 from story import BEGIN, Story, a_step, dump
 
 from controller.client.past import recall, run_of, runs_kept, state_at
+from controller.client.replica import Replica
 from controller.errors import NotFound, UsageError
 from controller.model.events import StepReset, WorkflowFinished
 from controller.model.invariants import check
-from controller.model.state import RUNS_MAX, Workflow
+from controller.model.state import RUNS_MAX, State, Workflow
 from controller.view.look import Look
 from controller.view.times import rfc3339
 
@@ -83,6 +84,10 @@ def three_runs() -> Story:
     return again(story, 2).delete("etl").accept([a_step("a")], "etl").exit("a", workflow="etl")
 
 
+def ended(state_dir: str, word: str, number: int) -> tuple[State, Workflow]:
+    return run_of(state_dir, Replica(state_dir).catch_up(), word, number)
+
+
 def code_of(workflow: Workflow) -> int | None:
     attempt = workflow.steps["a"].attempt
     return None if attempt is None else attempt.exit_code
@@ -91,7 +96,7 @@ def code_of(workflow: Workflow) -> int | None:
 @pytest.mark.parametrize(("number", "code"), [(1, 1), (2, 2), (3, 0)])
 def test_a_run_as_it_ended(write: Write, number: int, code: int) -> None:
     story = three_runs()
-    state, workflow = run_of(write(story), "etl", number)
+    state, workflow = ended(write(story), "etl", number)
     assert (workflow.run, code_of(workflow), workflow.finished) == (number, code, True)
     check(state)
 
@@ -99,7 +104,7 @@ def test_a_run_as_it_ended(write: Write, number: int, code: int) -> None:
 def test_what_followed_the_end_of_a_run_in_the_same_turn_is_not_shown(write: Write) -> None:
     story = three_runs()
     ends = [record for record in story.records if isinstance(record.event, WorkflowFinished)]
-    state, _ = run_of(write(story), "etl", 2)
+    state, _ = ended(write(story), "etl", 2)
     assert state.seq == ends[1].seq
 
 
@@ -108,7 +113,7 @@ def test_a_run_that_goes_on_is_shown_as_it_is(write: Write) -> None:
     uid = story.life("etl").uid
     story.see(StepReset(uid=uid, step="a", reason="RetryRequested", message="again"))
     story.settle().start("a", workflow="etl")
-    state, workflow = run_of(write(story), "etl", 4)
+    state, workflow = ended(write(story), "etl", 4)
     assert (state.seq, workflow.phase) == (story.state.seq, "Running")
 
 
@@ -118,24 +123,24 @@ def test_a_run_that_the_state_no_longer_has_is_found_in_the_log(write: Write) ->
         again(story, 3)
     state_dir = write(story)
     assert [run.number for run in runs_kept(state_dir)[1]["etl"]] == list(range(1, RUNS_MAX + 4))
-    assert code_of(run_of(state_dir, "etl", 2)[1]) == 2
+    assert code_of(ended(state_dir, "etl", 2)[1]) == 2
 
 
 def test_a_run_that_there_never_was(write: Write) -> None:
     with pytest.raises(NotFound, match="etl has no run 4; its runs are 1 to 3"):
-        run_of(write(three_runs()), "etl", 4)
+        ended(write(three_runs()), "etl", 4)
 
 
 def test_a_workflow_that_has_not_run(write: Write) -> None:
     with pytest.raises(NotFound, match="etl has no run 1; it has not run yet"):
-        run_of(write(Story().accept([a_step("a")], "etl")), "etl", 1)
+        ended(write(Story().accept([a_step("a")], "etl")), "etl", 1)
 
 
 def test_a_uid_has_only_its_own_runs(write: Write) -> None:
     story = three_runs()
     first, second = list(story.state.lives)
     state_dir = write(story)
-    assert run_of(state_dir, first, 2)[1].uid == first
+    assert ended(state_dir, first, 2)[1].uid == first
     for uid, number in ((first, 3), (second, 1)):
         with pytest.raises(NotFound, match=f"run {number} of etl was not of {uid}"):
-            run_of(state_dir, uid, number)
+            ended(state_dir, uid, number)
