@@ -1,10 +1,11 @@
 """Answers: JSON by msgspec, and which status of HTTP an error is."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from controller.errors import (
     InvalidSpec,
@@ -25,6 +26,17 @@ def answer(body: Any, code: int = 200, headers: Mapping[str, str] | None = None)
 def encoded(body: bytes, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """What is JSON already."""
     return Response(body, code, headers, "application/json")
+
+
+def streamed(
+    request: Request,
+    news: AsyncIterator[bytes],
+    kind: str,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """All of this as it comes; to HEAD only the head, so that nothing of it begins."""
+    parts = news if request.method == "GET" else iter(())
+    return StreamingResponse(parts, headers=headers, media_type=kind)
 
 
 def word_of(value: Any) -> str:

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from typing import IO
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from controller.client.replica import FOLLOW_SECONDS
 from controller.errors import UsageError
 from controller.log.output import LOOK_BACK_BYTES, start_of_last_lines
 from controller.model.state import State, Workflow
-from controller.server.answers import int_of
+from controller.server.answers import int_of, streamed
 from controller.server.attempts import attempt_of, opened
 from controller.server.context import Context, of
 from controller.view.find import find_workflow
@@ -39,8 +39,8 @@ async def log(request: Request) -> Response:
     }
     file.seek(offset)
     if asked.get("follow", "").lower() in ("1", "true"):
-        news = _followed(context, life.uid, step, number, file)
-        return StreamingResponse(news, headers=headers, media_type=_KIND)
+        news = _followed(context, life.uid, step, attempt.number, file)
+        return streamed(request, news, _KIND, headers)
     limit = min(int_of(asked.get("limit", str(BYTES))) or BYTES, BYTES_MAX)
     with file:
         return Response(file.read(limit), headers=headers, media_type=_KIND)

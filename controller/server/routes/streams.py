@@ -5,10 +5,11 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from controller.client.replica import now
 from controller.errors import UsageError
+from controller.server.answers import streamed
 from controller.server.beside.worker import Worker
 from controller.server.context import Context, of
 from controller.server.door import Refused
@@ -32,7 +33,7 @@ async def events(request: Request) -> Response:
     uid = find_workflow(mirror.state, name).uid if name else ""
     subscriber = Subscriber(uid, rows=asked.get("rows", "").lower() in ("1", "true"))
     news = _told(context, subscriber, since)
-    return StreamingResponse(news, media_type="text/event-stream")
+    return streamed(request, news, "text/event-stream")
 
 
 async def _told(
