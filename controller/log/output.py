@@ -80,7 +80,20 @@ class NewLines:
 
 
 def open_output(state_dir: str, log: str, elsewhere: str = "") -> IO[bytes]:
-    """What an attempt wrote, also from the archive. Raises OSError, StorageError.
+    """What an attempt wrote, also from the archive. Raises OSError, StorageError."""
+    with suppress(FileNotFoundError):
+        return open_present(state_dir, log, elsewhere)
+    from controller.log.archive import output
+
+    archived = output(state_dir, log)
+    if archived is None:
+        path = os.path.join(state_dir, log)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return archived
+
+
+def open_present(state_dir: str, log: str, elsewhere: str = "") -> IO[bytes]:
+    """What an attempt wrote, unless it is only in the archive. Raises OSError, StorageError.
 
     `elsewhere`: the file in which an engine has it until the attempt has ended; "" if none has. It
     is not buffered, so that what the attempt writes later can be read, too.
@@ -96,13 +109,8 @@ def open_output(state_dir: str, log: str, elsewhere: str = "") -> IO[bytes]:
     with suppress(FileNotFoundError):
         if is_log_of_engine(elsewhere):
             return open(open_regular(elsewhere), "rb", buffering=0)
-    from controller.log.archive import output
-
-    archived = output(state_dir, log)
-    if archived is None:
-        path = os.path.join(state_dir, log)
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    return archived
+    path = os.path.join(state_dir, log)
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def shortened(line: str) -> str:

@@ -62,6 +62,17 @@ def status_of(error: TreadleError) -> int:
     return 500
 
 
+def number_in(query: Mapping[str, str], name: str, otherwise: int = 0) -> int:
+    """A number of a query, or this one where it has none. Raises UsageError for another text."""
+    text = query.get(name, "")
+    if not text:
+        return otherwise
+    number = int_of(text)
+    if not number and text != "0":
+        raise UsageError(f"{name}: {text}: write a number")
+    return number
+
+
 def int_of(text: str) -> int:
     """A number without a sign; 0 where it is none."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0

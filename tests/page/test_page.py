@@ -132,6 +132,18 @@ def test_a_log_is_followed_searched_and_shown_in_colours(browser: Browser, site:
     assert browser.see(".line.found").text == "line 31999"
 
 
+def test_no_other_attempt_is_shown_than_the_one_in_the_address(
+    browser: Browser, site: Site
+) -> None:
+    site.write("short", {"name": "say", "run": "echo once"})
+    site.reaches("short", "Succeeded")
+    browser.open("#/w/short/log?step=say&attempt=1")
+    browser.see(".line", "once")
+    browser.open("#/w/short/log?step=say&attempt=7")
+    browser.see("p", 'short/say has no attempt "7"; it has only 1')
+    browser.see_no(".line", "once")
+
+
 def test_the_clock_of_the_browser_may_be_wrong(browser: Browser, site: Site) -> None:
     site.write("timed", {"name": "stay", "run": HELD})
     site.reaches("timed", "Running")

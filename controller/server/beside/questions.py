@@ -6,9 +6,10 @@ It has a replica of its own, which follows the log from one question to the next
 import gc
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from io import BytesIO
 from itertools import islice
 from typing import IO, Any
 
@@ -32,9 +33,9 @@ from controller.client.reading.reasons import around, lines, shapes
 from controller.client.replica import Replica, controller_shape, files_waiting, is_live, now, stood
 from controller.errors import NotFound, TreadleError, UsageError
 from controller.log.status_file import read_status
-from controller.model.state import SECOND, State, Step, Workflow
+from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.rehearsal import change
-from controller.server.attempts import attempt_of, opened
+from controller.server.attempts import Part, Printed, attempt_of, opened, printed, unpacked
 from controller.server.beside.process import answer_all, folders_given
 from controller.server.beside.worker import Folders
 from controller.server.feed import shortened
@@ -95,6 +96,7 @@ class Questions:
         self._plays: OrderedDict[tuple[str, int], RunPlay] = OrderedDict()
         self._layouts: OrderedDict[tuple[Any, ...], Layout] = OrderedDict()
         self._left = lru_cache(RECALLED_MAX)(as_it_left)
+        self._unpacked: tuple[str, IO[bytes]] = ("", BytesIO())  # the last output, by its log
 
     def begin(self) -> None:
         """Read the log, so that no question waits for that."""
@@ -260,10 +262,10 @@ class Questions:
         state, life = run_of(self._state_dir, apart(self._fresh()), name, number)
         return workflow_shape(state, life, now=state.time)
 
-    def changes(self, name: str, number: int) -> RunPlay:
-        """All that happened in a run, so that the page can play it."""
+    def changes(self, name: str, number: int | None) -> RunPlay:
+        """All that happened in a run, the last one if None, so that the page can play it."""
         life = self._life(name)[1]
-        uid, number = life.uid, number or life.run
+        uid, number = life.uid, life.run if number is None else number
         if (uid, number) in self._plays:
             return self._plays[uid, number]
         play = self._played(name, number)
@@ -307,13 +309,40 @@ class Questions:
 
     # ---------------------------------------- output
 
-    def search(self, name: str, step: str, attempt: int, text: str, offset: int) -> Matches:
+    def output(self, name: str, step: str, attempt: str | None, part: dict[str, Any]) -> Printed:
+        """A part of what an attempt has printed."""
+        found = attempt_of(self._life(name)[1], step, attempt)
+        with self._opened(step, found) as file:
+            return printed(file, msgspec.convert(part, Part), found)
+
+    def search(self, name: str, step: str, attempt: str | None, text: str, offset: int) -> Matches:
         """The lines that have this text, from an offset on, and where to go on."""
         if not text:
             raise UsageError("text: what to search for is missing")
-        life = self._life(name)[1]
-        with opened(self._state_dir, step, attempt_of(life, step, attempt)) as file:
+        found = attempt_of(self._life(name)[1], step, attempt)
+        with self._opened(step, found) as file:
             return _search(file, text.encode(), offset)
+
+    @contextmanager
+    def _opened(self, step: str, attempt: Attempt) -> Iterator[IO[bytes]]:
+        """From where it was written, or from the archive."""
+        try:
+            file = opened(self._state_dir, step, attempt)
+        except NotFound:
+            yield self._from_archive(step, attempt)
+        else:
+            with file:
+                yield file
+
+    def _from_archive(self, step: str, attempt: Attempt) -> IO[bytes]:
+        """What was unpacked last is kept, since people read it part by part."""
+        log, file = self._unpacked
+        if log != attempt.log:
+            file.close()
+            self._unpacked = ("", BytesIO())
+            file = unpacked(self._state_dir, step, attempt)
+            self._unpacked = (attempt.log, file)
+        return file
 
     # ---------------------------------------- reading
 

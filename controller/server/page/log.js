@@ -18,7 +18,7 @@ export async function log(place, { parts, query }, page) {
   const step = all.find((one) => one.name === query.step) ?? all.at(-1);
   if (!step || (query.step ?? step.name) !== step.name) throw new Problem(404, "That step has not run.");
   const attempt = step.attempts.find((one) => one.number === Number(query.attempt)) ?? step.attempts.at(-1);
-  const which = { step: step.name, attempt: attempt.number };
+  const which = { step: step.name, attempt: query.attempt || attempt.number };
   let pieces = []; // {start, end, element}: whole lines, one piece after the other
   let [size, ended, follows, busy, closed] = [0, false, true, false, false];
 

@@ -15,7 +15,7 @@ from controller.client.replica import now
 from controller.errors import NotFound, UsageError
 from controller.model.indexes import instances_of
 from controller.model.state import State, Workflow
-from controller.server.answers import answer, encoded, int_of
+from controller.server.answers import answer, encoded, number_in
 from controller.server.context import Context, of
 from controller.server.lists import LIMIT_MAX, TooWide, grid_of, overview_of
 from controller.server.shapes import ControllerSeen, PoolList
@@ -61,8 +61,8 @@ async def workflow(request: Request) -> Response:
     """One in full: as it is, as it was at the end of a run, or at a moment."""
     context, asked = of(request), request.query_params
     name = request.path_params["name"]
-    if run := asked.get("run"):
-        return await _beside(context, "run", name=name, number=int_of(run))
+    if asked.get("run"):
+        return await _beside(context, "run", name=name, number=number_in(asked, "run"))
     if point := asked.get("at"):
         return await _beside(context, "workflow", name=name, point=point)
     state = context.mirror.state
@@ -110,7 +110,8 @@ async def instances(request: Request) -> Response:
 
 async def changes(request: Request) -> Response:
     """All that happened in a run, to be played."""
-    number = int_of(request.query_params.get("run", ""))
+    asked = request.query_params
+    number = number_in(asked, "run") if asked.get("run") else None
     return await _beside(of(request), "changes", name=request.path_params["name"], number=number)
 
 
@@ -120,7 +121,7 @@ async def schedule(request: Request) -> Response:
     name = request.path_params["name"]
     if span := asked.get("audit"):
         return await _beside(context, "audit", name=name, text=span)
-    count = min(int_of(asked.get("next", "10")), LIMIT_MAX)
+    count = min(number_in(asked, "next", 10), LIMIT_MAX)
     return await _beside(context, "schedule", name=name, count=count)
 
 

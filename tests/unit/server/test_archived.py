@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from faults.churn import come_and_go
+from server.asgi import Answer, ask
 
 from controller.errors import NotFound
 from controller.log import segments, writer
@@ -15,7 +16,7 @@ from controller.model.events import AttemptScheduled
 from controller.server.beside import questions as module
 from controller.server.beside.questions import Questions
 
-from .conftest import Houses
+from .conftest import House, Houses
 
 LINES = b"".join(b"line %d\n" % number for number in range(20_000))
 
@@ -38,6 +39,52 @@ def archived(houses: Houses, monkeypatch: pytest.MonkeyPatch) -> Houses:
     log.close()
     assert any(Path(houses.state_dir, "archive").iterdir())
     return houses
+
+
+async def log_of(house: House, name: str, query: str, method: str = "GET") -> Answer:
+    path = f"/api/v1/workflows/{name}/log"
+    return await ask(house.app, method, path, token=house.view, query=query)
+
+
+def test_what_an_archived_run_has_printed_is_shown(archived: Houses) -> None:
+    async def test(house: House) -> None:
+        assert "w1" not in {life.name for life in house.context.mirror.state.lives.values()}
+        found = await log_of(house, "w1", "step=a")
+        assert (found.code, found.body) == (200, LINES[: 64 << 10])
+        assert found.headers["treadle-log-size"] == str(len(LINES))
+        assert found.headers["treadle-log-ended"] == "true"
+        assert (await log_of(house, "w1", "step=a&attempt=1&offset=5&limit=3")).body == LINES[5:8]
+        last = await log_of(house, "w1", "step=b&tail=2")
+        assert last.body == LINES[int(last.headers["treadle-log-offset"]) :]
+        assert last.body.count(b"\n") == 2
+        whole = await log_of(house, "w1", "step=a&follow=true&offset=7")
+        assert whole.body == LINES[7:]
+        search = await ask(
+            house.app,
+            "GET",
+            "/api/v1/workflows/w1/search",
+            token=house.view,
+            query="step=a&text=line%2019999",
+        )
+        assert [match["line"] for match in search.json["matches"]] == ["line 19999"]
+        for query, why in (
+            ("step=a&attempt=2", 'w1/a has no attempt "2"; it has 1 to 1'),
+            ("step=c", 'w1 has no step "c"'),
+        ):
+            answer = await log_of(house, "w1", query)
+            assert (answer.code, answer.json["message"]) == (404, why)
+
+    archived.within(test)
+
+
+def test_an_output_is_unpacked_once_for_all_its_parts(
+    archived: Houses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = Questions(archived.folders())
+    assert beside.output("w1", "a", None, {}).data
+    for path in Path(archived.state_dir, "archive").rglob("*.tar.zst"):
+        path.write_bytes(b"")
+    assert beside.output("w1", "a", None, {"offset": 9}).data.startswith(LINES[9:99])
 
 
 def test_a_name_that_nobody_knows_is_looked_up_and_nothing_is_folded_again(

@@ -57,3 +57,48 @@ def test_the_last_attempt_is_followed_without_its_number(
         mirror.cancel()
 
     houses.within(test)
+
+
+@pytest.mark.parametrize("number", ["0", "2", "-1", "01", "one", "9" * 40])
+def test_another_attempt_is_not_shown_in_place_of_one_that_there_is_not(
+    houses: Houses, write: Write, story: Story, number: str
+) -> None:
+    output_of(Path(write(story)), story).write_bytes(b"one\n")
+
+    async def test(house: House) -> None:
+        for route in ("log", "search"):
+            answer = await ask(
+                house.app,
+                "GET",
+                f"/api/v1/workflows/etl/{route}",
+                token=house.view,
+                query=f"step=extract&text=one&attempt={number}",
+            )
+            said = f'etl/extract has no attempt "{number}"; it has 1 to 1'
+            assert (answer.code, answer.json["message"]) == (404, said)
+
+    houses.within(test)
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("workflows/etl/log", "step=extract&offset=x"),
+        ("workflows/etl/log", "step=extract&tail=-1"),
+        ("workflows/etl/log", f"step=extract&limit={'9' * 40}"),
+        ("workflows/etl/search", "step=extract&text=x&offset=1.5"),
+        ("workflows/etl", "run=last"),
+        ("workflows/etl/changes", "run=last"),
+        ("workflows/etl/schedule", "next=few"),
+    ],
+)
+def test_what_is_no_number_is_refused(
+    houses: Houses, write: Write, story: Story, path: str, query: str
+) -> None:
+    output_of(Path(write(story)), story).write_bytes(b"one\n")
+
+    async def test(house: House) -> None:
+        answer = await ask(house.app, "GET", f"/api/v1/{path}", token=house.view, query=query)
+        assert (answer.code, "write a number" in answer.json["message"]) == (400, True)
+
+    houses.within(test)
