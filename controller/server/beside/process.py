@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -31,6 +32,7 @@ def folders_given() -> Folders:
 def answer_all(jobs: Jobs) -> None:
     """An empty line says that it is ready. Its scratch files go with it."""
     gc.set_threshold(_OBJECTS_UNTIL_GC)
+    tempfile.tempdir = sys.argv[2]  # on a full disk, Python would take another
     answers = sys.stdout.buffer  # noqa: TID251 - the server reads it
     jobs.begin()
     try:

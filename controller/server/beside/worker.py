@@ -124,6 +124,8 @@ class Worker:
 
     async def _ready(self) -> asyncio.subprocess.Process:
         """The process, once it has read the log, however long that is. Raises Refused."""
+        if self._process is not None and self._process.returncode is not None:
+            await self.stop()  # it was killed while nobody asked it, so nothing is lost
         if self._process is None:
             try:
                 self._process = await self._begin()
