@@ -87,6 +87,11 @@ class Access:
                 f"{path}: {error.strerror}; tokens are kept there, so it must be writable"
             ) from error
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether there is what tells who may do what: not while the state folder is away."""
+        return os.path.isdir(os.path.join(self._state_dir, FOLDER))
+
     def make_code(self, role: Role) -> str:
         """What a link carries. Raises OSError."""
         self._sweep()

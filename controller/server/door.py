@@ -46,6 +46,7 @@ _HEADERS = (
 )
 _NOT_KEPT = (b"cache-control", b"no-store")
 _LAST = (b"connection", b"close")
+_AWAY = "the state folder is not there now, so nobody can tell who may do what; ask again later"
 _TOO_LARGE = f"the body is larger than {BODY_BYTES_MAX:,} bytes"
 
 
@@ -111,6 +112,8 @@ class Door:
             self._check_change(method, headers)
         role = self._role(headers)
         scope["treadle.role"] = role
+        if role is None and path.startswith(API) and not self._access.can_tell:
+            raise Refused(503, _AWAY)
         if _is_open(method, path):
             return
         if role is None:

@@ -8,6 +8,7 @@ read before a damaged place is not read again: it goes on from there.
 
 import asyncio
 import gc
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 
@@ -69,12 +70,13 @@ class Mirror:
         """The controller, and its conditions; a log that can't be read is one of them."""
         conditions = conditions_shape(self.status.conditions)
         if self.problem:
+            shown = f"as of {rfc3339(self.state.time)}" if self.state.seq else "nothing"
             conditions.append(
                 ConditionShape(
                     type=UNREADABLE,
                     status="True",
                     reason=UNREADABLE,
-                    message=f"what is shown is as of {rfc3339(self.state.time)}: {self.problem}",
+                    message=f"what is shown is {shown}: {self.problem}",
                     last_transition_time=rfc3339(self.problem_since),
                     observed_generation=0,
                 )
@@ -91,6 +93,8 @@ class Mirror:
     def open(self) -> None:
         """Fold what is there. It may take long; run it in a thread, before anything is shown."""
         try:
+            if not os.path.isdir(self.state_dir):  # a replica would take it for an empty one
+                raise StorageError(f"{self.state_dir}: there is no such folder now")
             if self._replica is None:
                 self._replica = Replica(self.state_dir)
             self._replica.catch_up()

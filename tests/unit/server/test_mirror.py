@@ -246,6 +246,7 @@ def test_what_was_read_before_a_damaged_place_is_not_read_again(write: Write, st
         mirror.open()
         assert "damaged" in mirror.problem
         assert mirror.state.seq == 0, "what is half of a state is not shown"
+        assert mirror.controller().conditions[-1].message.startswith("what is shown is nothing: ")
     unread = [b"x" * (len(line) - 1) + b"\n" for line in lines[:2]]
     segment(state_dir).write_bytes(b"".join((*unread, *lines[2:])))
     mirror.open()
@@ -307,6 +308,7 @@ def test_a_folder_that_goes_and_comes_back(write: Write, story: Story, tmp_path:
         before = dump(follower.state)
         os.rename(state_dir, aside)
         await follower.until(lambda: UNREADABLE in follower.conditions())
+        await follower.until(lambda: "no such folder" in follower.mirror.problem)
         assert dump(follower.state) == before
         os.rename(aside, state_dir)
         await follower.until(lambda: not follower.conditions())
