@@ -49,7 +49,8 @@ def attempt_of(life: Workflow, step: str, number: str | None) -> Attempt:
         return found.attempts[-1]
     known = next((each for each in found.attempts if str(each.number) == number), None)
     if known is None:
-        has = f"{found.attempts[0].number} to {found.attempts[-1].number}"
+        first, last = found.attempts[0].number, found.attempts[-1].number
+        has = f"{first} to {last}" if last > first else f"only {first}"
         raise NotFound(f'{life.name}/{step} has no attempt "{bounded(number)}"; it has {has}')
     return known
 

@@ -347,14 +347,18 @@ class Questions:
     # ---------------------------------------- reading
 
     def _fresh(self) -> State:
+        is_new = self._replica is None
         if self._replica is None:
             self._replica = Replica(self._state_dir)
         try:
             return self._replica.catch_up()
         except TreadleError as error:
-            if not self._replica.goes_on_after(error):
-                self._replica = None  # the log is another now, or can't be read
-            raise
+            if self._replica.goes_on_after(error):
+                raise
+            self._replica = None  # the log is another now, or can't be read
+            if is_new:
+                raise
+            return self._fresh()
 
     def _past(self, point: str) -> State:
         """As it was at a record or a moment. Raises UsageError, NotFound."""

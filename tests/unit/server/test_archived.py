@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from faults.churn import come_and_go
 from server.asgi import Answer, ask
+from story import Story
 
 from controller.errors import NotFound
 from controller.log import segments, writer
@@ -16,7 +17,7 @@ from controller.model.events import AttemptScheduled
 from controller.server.beside import questions as module
 from controller.server.beside.questions import Questions
 
-from .conftest import House, Houses
+from .conftest import House, Houses, Write
 
 LINES = b"".join(b"line %d\n" % number for number in range(20_000))
 
@@ -68,7 +69,7 @@ def test_what_an_archived_run_has_printed_is_shown(archived: Houses) -> None:
         )
         assert [match["line"] for match in search.json["matches"]] == ["line 19999"]
         for query, why in (
-            ("step=a&attempt=2", 'w1/a has no attempt "2"; it has 1 to 1'),
+            ("step=a&attempt=2", 'w1/a has no attempt "2"; it has only 1'),
             ("step=c", 'w1 has no step "c"'),
         ):
             answer = await log_of(house, "w1", query)
@@ -102,3 +103,15 @@ def test_a_name_that_nobody_knows_is_looked_up_and_nothing_is_folded_again(
     assert again.metadata == first.metadata, "it is remembered"
     assert beside.insight("w1").archived
     assert beside._fresh().lives.keys().isdisjoint({first.metadata.uid})
+
+
+def test_a_log_that_was_put_back_from_a_copy_is_read_at_once(
+    houses: Houses, write: Write, story: Story
+) -> None:
+    path = Path(segments.path(write(story), 1))
+    beside = Questions(houses.folders())
+    beside.begin()
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]))
+    assert beside.workflow("etl").metadata.name == "etl"
+    assert beside._fresh().seq == len(lines) - 1

@@ -74,7 +74,7 @@ def test_another_attempt_is_not_shown_in_place_of_one_that_there_is_not(
                 token=house.view,
                 query=f"step=extract&text=one&attempt={number}",
             )
-            said = f'etl/extract has no attempt "{number}"; it has 1 to 1'
+            said = f'etl/extract has no attempt "{number}"; it has only 1'
             assert (answer.code, answer.json["message"]) == (404, said)
 
     houses.within(test)
