@@ -12,6 +12,7 @@ import asyncio
 import os
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 from contextlib import suppress
@@ -124,8 +125,8 @@ class Worker:
 
     async def _ready(self) -> asyncio.subprocess.Process:
         """The process, once it has read the log, however long that is. Raises Refused."""
-        if self._process is not None and self._process.returncode is not None:
-            await self.stop()  # it was killed while nobody asked it, so nothing is lost
+        if self._process is not None and not self._is_fit(self._process):
+            await self.stop()  # nobody has asked it since then, so nothing is lost
         if self._process is None:
             try:
                 self._process = await self._begin()
@@ -144,6 +145,18 @@ class Worker:
                 raise Refused(500, _FAILED) from None
             self._reading = None
         return self._process
+
+    def _is_fit(self, process: asyncio.subprocess.Process) -> bool:
+        """Whether it was not killed meanwhile, and still has its folder.
+
+        What is old in /tmp is removed, and there anybody can make another in its place.
+        """
+        try:
+            found = os.lstat(self._scratch)
+        except OSError:
+            return False
+        is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        return is_ours and process.returncode is None
 
     async def _begin(self) -> asyncio.subprocess.Process:
         """Raises OSError."""

@@ -121,6 +121,22 @@ def has_life(pid: int) -> bool:
         return False
 
 
+@pytest.mark.parametrize("then", ["nothing", "a file", "a link"])
+def test_one_whose_folder_was_cleared_away_is_replaced(tmp_path: Path, then: str) -> None:
+    async def test(worker: Worker) -> None:
+        first = await pid_of(worker)
+        (folder,) = (tmp_path / "tmp").iterdir()
+        folder.rmdir()
+        if then == "a file":
+            folder.touch()
+        elif then == "a link":
+            folder.symlink_to(tmp_path)
+        assert await pid_of(worker) != first
+        assert (tmp_path / "tmp").is_dir(), "the link was not followed"
+
+    within(test)
+
+
 def test_one_that_can_not_be_started_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
