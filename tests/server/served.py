@@ -18,6 +18,14 @@ from server.asgi import Answer
 ANY_PORT = "127.0.0.1:0"
 
 
+def runs(pid: int) -> bool:
+    """A process that nobody has waited for yet has ended, too."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class Served:
     """A server that runs. `token`: of a session that may operate, unless it is taken away."""
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cli.place import HELD, Place
-from server.served import Served
+from server.served import Served, runs
 
 from controller.log.status_file import read_status
 from controller.server.access import Access
@@ -37,14 +37,6 @@ def begun(place: Place, port: int, before: int = 0) -> int:
     """The pid of the server, as soon as it answers. `before`: another one was there."""
     place.until(lambda: server_pid(place) not in (0, before) and answers(port))
     return server_pid(place)
-
-
-def runs(pid: int) -> bool:
-    """A process that nobody has waited for yet has ended, too."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def client_of(place: Place, port: int) -> Served:

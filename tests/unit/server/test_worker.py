@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from server.served import runs
 
 from controller.server.beside import worker as module
 from controller.server.beside.worker import WAITING_MAX, Folders, Worker
@@ -103,7 +104,7 @@ def test_one_that_is_ended_leaves_neither_processes_nor_files(tmp_path: Path) ->
     async def test(worker: Worker) -> None:
         code, _ = await refused(worker.ask("any", begin=str(note), sleep=60))
         assert code == 504
-        while has_life(int(note.read_text())):
+        while runs(int(note.read_text())):
             await asyncio.sleep(0.01)
         assert [*(tmp_path / "tmp").iterdir()] == []
         await pid_of(worker)
@@ -111,14 +112,6 @@ def test_one_that_is_ended_leaves_neither_processes_nor_files(tmp_path: Path) ->
 
     within(test, seconds=1.5)
     assert [*(tmp_path / "tmp").iterdir()] == []
-
-
-def has_life(pid: int) -> bool:
-    """One that nobody has waited for yet has ended, too."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize("then", ["nothing", "a file", "a link"])
