@@ -3,17 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from faults.churn import come_and_go
 from server.asgi import HOST
 from server.stories import a_story
 from starlette.types import ASGIApp
 from story import Story
 
+from controller.log import writer
+from controller.log.snapshots import newest
 from controller.log.state_folder import prepare_state
+from controller.log.upkeep import keep_up
 from controller.log.writer import LogWriter
+from controller.model.events import AttemptScheduled
 from controller.server.access import Access
 from controller.server.app import make_app
 from controller.server.beside.worker import Folders, Worker
@@ -72,6 +78,7 @@ class Houses:
 
 
 ACCESS_ROLES = ("view", "operate")
+LINES = b"".join(b"line %d\n" % number for number in range(20_000))
 
 
 @pytest.fixture
@@ -99,3 +106,23 @@ def write(houses: Houses) -> Write:
 def story() -> Story:
     """Of `etl`, whose `load` waits for its running `extract`."""
     return a_story()
+
+
+@pytest.fixture
+def archived(houses: Houses, monkeypatch: pytest.MonkeyPatch) -> Houses:
+    """Of the workflows `w0` to `w39` the first have left the state. Each step printed LINES."""
+    monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", 6_000)
+    log = LogWriter(houses.state_dir, newest(houses.state_dir)[1])
+    for number, (_, turn) in enumerate(groupby(come_and_go(40), lambda record: record.turn), 1):
+        records = [*turn]
+        log.append(records)
+        for record in records:
+            if isinstance(record.event, AttemptScheduled):
+                path = Path(houses.state_dir, record.event.log)
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(LINES)
+        if number % 15 == 0:
+            keep_up(houses.state_dir)
+    log.close()
+    assert any(Path(houses.state_dir, "archive").iterdir())
+    return houses

@@ -1,45 +1,17 @@
 """What has gone to the archive: it is found, shown and read as what is there."""
 
-from itertools import groupby
 from pathlib import Path
 
 import pytest
-from faults.churn import come_and_go
 from server.asgi import Answer, ask
 from story import Story
 
 from controller.errors import NotFound
-from controller.log import segments, writer
-from controller.log.snapshots import newest
-from controller.log.upkeep import keep_up
-from controller.log.writer import LogWriter
-from controller.model.events import AttemptScheduled
+from controller.log import segments
 from controller.server.beside import questions as module
 from controller.server.beside.questions import Questions
 
-from .conftest import House, Houses, Write
-
-LINES = b"".join(b"line %d\n" % number for number in range(20_000))
-
-
-@pytest.fixture
-def archived(houses: Houses, monkeypatch: pytest.MonkeyPatch) -> Houses:
-    """Of the workflows `w0` to `w39` the first ones have left the state."""
-    monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", 6_000)
-    log = LogWriter(houses.state_dir, newest(houses.state_dir)[1])
-    for number, (_, turn) in enumerate(groupby(come_and_go(40), lambda record: record.turn), 1):
-        records = [*turn]
-        log.append(records)
-        for record in records:
-            if isinstance(record.event, AttemptScheduled):
-                path = Path(houses.state_dir, record.event.log)
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(LINES)
-        if number % 15 == 0:
-            keep_up(houses.state_dir)
-    log.close()
-    assert any(Path(houses.state_dir, "archive").iterdir())
-    return houses
+from .conftest import LINES, House, Houses, Write
 
 
 async def log_of(house: House, name: str, query: str, method: str = "GET") -> Answer:

@@ -1,31 +1,13 @@
 """A log whose beginning has gone to the archive, without the checkpoint behind which it goes on."""
 
 import shutil
-from itertools import groupby
 from pathlib import Path
 
-import pytest
 from server.asgi import ask
 
-from controller.log import writer
-from controller.log.snapshots import newest
-from controller.log.writer import LogWriter
 from controller.server.mirror import UNREADABLE
 
 from .conftest import House, Houses
-from .test_mirror import come_and_go, keep_up
-
-
-@pytest.fixture
-def archived(houses: Houses, monkeypatch: pytest.MonkeyPatch) -> Houses:
-    monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", 6_000)
-    log = LogWriter(houses.state_dir, newest(houses.state_dir)[1])
-    for number, (_, turn) in enumerate(groupby(come_and_go(40), lambda record: record.turn), 1):
-        log.append([*turn])
-        if number % 15 == 0:
-            keep_up(houses.state_dir)
-    log.close()
-    return houses
 
 
 def remove_checkpoints(state_dir: str) -> None:
