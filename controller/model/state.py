@@ -437,7 +437,7 @@ class Consumed(Struct, array_like=True):
 
 
 class LastFiring(Struct, frozen=True, omit_defaults=True):
-    """The last decision of a trigger."""
+    """The last decision of a trigger. `message`: why it began no instance, or what it waits for."""
 
     key: str
     due: int | None
@@ -445,6 +445,7 @@ class LastFiring(Struct, frozen=True, omit_defaults=True):
     outcome: str
     reason: str
     instance: str
+    message: str = ""
 
 
 class Armed(Struct, kw_only=True, omit_defaults=True):

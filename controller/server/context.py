@@ -13,6 +13,7 @@ class Context(NamedTuple):
     """`questions` answers, `deeds` does what people ask for, so neither waits for the other.
 
     `drafts`: whether there is a folder of drafts; `git`: whether the specs are in a repository.
+    `command`: what starts the server again.
     """
 
     mirror: Mirror
@@ -21,6 +22,7 @@ class Context(NamedTuple):
     access: Access
     drafts: bool
     git: bool
+    command: str = "treadle serve"
 
 
 def of(request: Request) -> Context:

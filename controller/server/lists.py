@@ -8,7 +8,7 @@ is wider than that is made beside the event loop: `TooWide`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -21,9 +21,9 @@ from controller.server.answers import int_of
 from controller.server.shapes import InstanceGrid, InstanceRow, Overview
 from controller.view import firings
 from controller.view.find import NeverValid, find_workflow
-from controller.view.lists.listing import Entry, any_labels, listed
+from controller.view.lists.listing import Entry, any_labels, listed, matters
 from controller.view.lists.overview import row
-from controller.view.lists.selection import ORDERS, is_open
+from controller.view.lists.selection import ORDERS, PHASES, is_open
 from controller.view.lists.selector import Selector, parse_selector
 from controller.view.look import Look
 from controller.view.shape import ControllerShape
@@ -34,7 +34,13 @@ LIMIT, LIMIT_MAX = 100, 500
 # On the event loop, for some 20 ms:
 ENTRIES_MAX = 10_000  # to choose from
 STEPS_MAX = 40_000  # of those that are shown
-_INSTANCES = ("unfinished", "all", "none")
+# Which instances a list has, besides all that are none.
+_INSTANCES: dict[str, Callable[[State, Entry], bool]] = {
+    "current": matters,  # they have not ended, or the last one has failed
+    "unfinished": lambda _state, entry: is_open(entry),
+    "all": lambda _state, _entry: True,
+    "none": lambda _state, _entry: False,
+}
 _Named = TypeVar("_Named", bound=Entry)
 
 
@@ -55,7 +61,7 @@ def overview_of(
     if on_loop and len(state.workflows) > ENTRIES_MAX:
         raise TooWide
     text = asked.get("q", "")
-    found = [entry for entry in chosen(state, asked, "unfinished") if _is_named(entry, text)]
+    found = [entry for entry in chosen(state, asked, "current") if _is_named(entry, text)]
     counts = Counter(str(_phase(entry)) for entry in found)
     if phases := {*asked.get("phase", "").split(",")} - {""}:
         found = [entry for entry in found if str(_phase(entry)) in phases]
@@ -70,7 +76,7 @@ def overview_of(
         id=at,
         time=rfc3339(look.now),
         controller=controller,
-        counts=counts,
+        counts={phase: counts[phase] for phase in ("Invalid", *PHASES) if counts[phase]},
         total=len(found),
         items=[row(state, entry, look) for entry in page],
         next=after,
@@ -110,19 +116,17 @@ def are_wide(lives: Iterable[Workflow]) -> bool:
 
 
 def chosen(state: State, asked: Mapping[str, str], otherwise: str) -> list[Entry]:
-    """By labels, and of the instances all, none, or those that have not ended."""
+    """By labels, and of the instances those that are asked for."""
     instances = asked.get("instances", otherwise)
     if instances not in _INSTANCES:
         raise UsageError(f"instances: {instances}: write one of {', '.join(_INSTANCES)}")
     text = asked.get("selector", "")
     matches: Selector = parse_selector(text) if text else any_labels
-    found = listed(state, matches)
-    if instances == "all":
-        return found
+    is_meant = _INSTANCES[instances]
     return [
         entry
-        for entry in found
-        if not _is_instance(entry) or (instances == "unfinished" and is_open(entry))
+        for entry in listed(state, matches)
+        if not _is_instance(entry) or is_meant(state, entry)
     ]
 
 

@@ -69,6 +69,7 @@ async def _serve(
         access,
         drafts=folders.drafts is not None,
         git=in_repository(folders.specs),
+        command="treadle serve" if options.lifeline is None else "treadle up --serve",
     )
     server = server_of(make_app(context, known_as.hosts, known_as.origins), mirror.feed)
     loop = asyncio.get_running_loop()

@@ -50,7 +50,7 @@ class Insight(Shape, frozen=True, kw_only=True):
     """What `status` and `explain` say of a workflow, beyond its shape.
 
     `verdict` in one sentence, `standing` in numbers, `why` in lines. `critical_path`: the steps
-    that decided how long the last run took.
+    that decided how long the last run took. `printed`: the last lines of each that failed.
     """
 
     reason: str
@@ -62,6 +62,7 @@ class Insight(Shape, frozen=True, kw_only=True):
     critical_path: list[str]
     archived: bool
     why: list[str]
+    printed: dict[str, list[str]]
 
 
 class InstanceRow(InstanceShape, frozen=True, kw_only=True, rename="camel"):
@@ -110,10 +111,11 @@ class DueList(Shape, frozen=True, kw_only=True):
 
 
 class Explained(Shape, frozen=True, kw_only=True):
-    """`lines` for people; `steps` as `explain -o json`."""
+    """`lines` for people; `steps` as `explain -o json`. `printed`: as in an Insight, of causes."""
 
     lines: list[str]
     steps: list["StepExplained"]
+    printed: dict[str, list[str]]
 
 
 class StepExplained(Struct, frozen=True, kw_only=True):
@@ -167,7 +169,7 @@ class ControllerSeen(ControllerShape, frozen=True, kw_only=True, rename="camel")
     """The controller, and the server that shows it.
 
     `as_of`: the time of the last record. `git`: the specs are in a repository; `drafts`: there is
-    a folder of them. `role`: what this token is good for.
+    a folder of them. `role`: what this token is good for. `command`: what starts the server again.
     """
 
     since: str | None
@@ -179,6 +181,7 @@ class ControllerSeen(ControllerShape, frozen=True, kw_only=True, rename="camel")
     git: bool
     drafts: bool
     role: str
+    command: str
 
 
 class Done(Shape, frozen=True, kw_only=True):

@@ -34,7 +34,7 @@ WORKFLOW_MISSING = "WorkflowMissing"
 TRIGGER_LOOPS = "TriggerLoops"
 
 _MISSING = " (no such workflow)"
-# Why a firing began no instance, where its own message is no longer known.
+# Why a firing began no instance, in short. Of what is not here, its own message says it.
 _WHY = {
     Reason.OVERLAP: "an earlier instance had not finished",
     Reason.SUSPENDED: "the workflow was suspended",
@@ -42,7 +42,6 @@ _WHY = {
     Reason.EXCLUDED: "its day is excluded",
     Reason.CATCH_UP: "no controller saw it in time",
     Reason.CANCEL_MARKER: "a cancel marker was there",
-    Reason.INVALID_PARAMS: "its params don't fit",
 }
 
 
@@ -184,7 +183,7 @@ def last_of(definition: Workflow) -> tuple[str, LastFiring] | None:
 def outcome_words(last: LastFiring) -> str:
     """`started etl@…`, `skipped: an earlier instance had not finished`."""
     if last.outcome == "Skipped":
-        return f"skipped: {_WHY.get(Reason(last.reason), last.reason)}"
+        return f"skipped: {_WHY.get(Reason(last.reason), last.message or last.reason)}"
     return f"{last.outcome.lower()} {last.instance}"
 
 

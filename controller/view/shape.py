@@ -137,6 +137,7 @@ class LastFiringShape(Struct, frozen=True, kw_only=True, rename="camel"):
     outcome: str
     reason: str | None  # why it was skipped
     instance: str | None  # the one that it began
+    message: str  # more about the reason
 
 
 class TriggerShape(Struct, frozen=True, kw_only=True, rename="camel"):

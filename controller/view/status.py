@@ -143,6 +143,7 @@ def _last_firing(last: LastFiring) -> LastFiringShape:
         outcome=last.outcome,
         reason=last.reason or None,
         instance=last.instance or None,
+        message=last.message,
     )
 
 
@@ -315,6 +316,15 @@ def _name_of_file(path: str, taken: Collection[str]) -> str:
 def faults_in_words(rejected: FileRejected) -> str:
     """All faults of a file, each with its place."""
     return "; ".join(str(fault) for fault in rejected.faults)
+
+
+def faults_in_short(rejected: FileRejected) -> str:
+    """The first one. What is wrong comes before where that is: the end of a row is cut."""
+    first, *others = rejected.faults
+    field = first.path.rpartition(".")[2]
+    problem = f"{field}: {first.advice}" if field else first.advice
+    more = f"; and {len(others)} more" if others else ""
+    return f"{problem} ({first.place}{more})"
 
 
 def rejected_shape(name: str, rejected: FileRejected) -> WorkflowShape:

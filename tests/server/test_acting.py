@@ -103,6 +103,10 @@ def test_cancel_writes_the_marker(served: Served, place: Place) -> None:
     marker = place.specs / "held.cancel"
     dry = served.post("workflows/held/cancel", {**body, "dryRun": True, "reason": "stop"})
     assert (dry.code, marker.exists()) == (200, False)
+    would = "held: would cancel; would stop a (1 running); 1 step would not start"
+    assert dry.json["message"].startswith(would)
+    drained = served.post("workflows/held/cancel", {**body, "dryRun": True, "drain": True})
+    assert "would let a finish (1 running)" in drained.json["message"]
     refused(served.post("workflows/held/cancel", {**body, "steps": ["nope"]}), 404, "nope")
     answer = served.post("workflows/held/cancel", {**body, "reason": "line\nreason: x"})
     assert (answer.code, marker.exists()) == (202, True)

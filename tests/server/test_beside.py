@@ -54,6 +54,7 @@ def test_it_ends_with_its_controller_and_steps_go_on(own: Place) -> None:
         served = client_of(own, port)
         own.until(lambda: served.get("overview").json["items"][0]["phase"] == "Running")
         own.until(lambda: served.get("controller").json["phase"] == "Running")
+        assert served.get("controller").json["command"] == "treadle up --serve"
         nice = int(Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[16])
         assert nice == 5, "the controller comes first"
         controller.kill()

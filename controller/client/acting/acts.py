@@ -7,7 +7,7 @@ does `cancel` of what has no file of its own: a workflow of `run`, an instance, 
 definition.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from controller.client.acting.ask import ask, warn_if_no_controller, would_follow
@@ -335,8 +335,22 @@ def _cancelling(name: str, life: Workflow | None, marker: Marker, dry_run: bool)
         what = f"{name} ({count} unfinished instance{'s' if count > 1 else ''})"
     hooks = "" if marker.hooks else ", without its hooks"
     if dry_run:
-        return f"{what}: would {'drain' if marker.drain else 'cancel'}{hooks}"
+        would = f"{what}: would {'drain' if marker.drain else 'cancel'}{hooks}"
+        return "; ".join((would, *(_foreseen(life, marker) if life is not None else ())))
     return f"{what}: {'draining' if marker.drain else 'cancelling'}{hooks}"
+
+
+def _foreseen(life: Workflow, marker: Marker) -> Iterator[str]:
+    """What becomes of its steps: `would stop a and b (2 running)`, `3 steps would not start`."""
+    meant = {leaf.name for step in marker.steps for leaf in life.leaves(life.step(step))}
+    steps = [step for step in life.counted if not meant or step.name in meant]
+    running = [step.name for step in steps if step.live is not None]
+    waiting = sum(step.live is None and step.phase not in TERMINAL for step in steps)
+    if running:
+        stop = "let {} finish" if marker.drain else "stop {}"
+        yield f"would {stop.format(listed(running))} ({len(running)} running)"
+    if waiting:
+        yield f"{waiting} {'step' if waiting == 1 else 'steps'} would not start"
 
 
 def _already_over(life: Workflow | None, steps: list[str], no_hooks: bool) -> str:

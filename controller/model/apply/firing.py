@@ -72,7 +72,13 @@ def _remember_key(state: State, starter: Starter, event: e.FiringDecided) -> Non
 
 def _note(state: State, trigger: Armed, event: e.FiringDecided) -> None:
     trigger.last = LastFiring(
-        event.key, event.due, state.time, event.outcome, event.reason, event.instance
+        event.key,
+        event.due,
+        state.time,
+        event.outcome,
+        event.reason,
+        event.instance,
+        event.message,
     )
     if event.file is not None:
         _consume(state, trigger, event.file)

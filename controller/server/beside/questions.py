@@ -6,7 +6,7 @@ It has a replica of its own, which follows the log from one question to the next
 import gc
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BytesIO
@@ -164,6 +164,7 @@ class Questions:
             critical_path=[step.name for step in critical_path(life)],
             archived=ARCHIVED in life.conditions,
             why=[*lines(self._state_dir, state, life, None, around(self._state_dir), view)],
+            printed=_printed(self._state_dir, life),
         )
 
     def graph(self, name: str, direction: Direction) -> Graph:
@@ -201,8 +202,10 @@ class Questions:
         picked = pick_step(life, [step]) if step else None
         seen = around(self._state_dir)
         told = [*lines(self._state_dir, state, life, picked, seen, self._look(state))]
-        steps = [] if life.starter is not None else shapes(state, life, picked, seen)
-        return Explained(lines=told, steps=msgspec.convert(steps, list[StepExplained]))
+        found = [] if life.starter is not None else shapes(state, life, picked, seen)
+        steps = msgspec.convert(found, list[StepExplained])
+        among = {cause.step for each in steps for cause in each.causes}
+        return Explained(lines=told, steps=steps, printed=_printed(self._state_dir, life, among))
 
     def diff(self, revision: str | None, staged: bool, drafts: bool) -> Differences:
         """What the specs of the folder, of git or of the drafts would do."""
@@ -376,6 +379,12 @@ class Questions:
 
     def _look(self, state: State) -> Look:
         return Look(now=now(), stood=stood(self._state_dir, state))
+
+
+def _printed(
+    state_dir: str, life: Workflow, among: Collection[str] | None = None
+) -> dict[str, list[str]]:
+    return {step: [*said] for step, said in by_failed(state_dir, life, among).items()}
 
 
 def _then(state: State) -> ControllerShape:

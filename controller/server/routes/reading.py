@@ -170,6 +170,7 @@ async def controller(request: Request) -> Response:
         git=context.git,
         drafts=context.drafts,
         role=request.scope["treadle.role"],
+        command=context.command,
     )
     return _told(context, seen)
 

@@ -17,6 +17,7 @@ from controller.view.status import (
     ARCHIVED,
     SPEC_INVALID,
     ended,
+    faults_in_short,
     never_valid,
     rejected_shape,
     workflow_shape,
@@ -261,10 +262,6 @@ def _since_run(state: State, workflow: Workflow, look: Look) -> str:
 
 
 def _rejected_row(name: str, rejected: FileRejected, wide: bool) -> tuple[Cell, ...]:
-    first, *others = rejected.faults
-    field = first.path.rpartition(".")[2]
-    problem = f"{field}: {first.advice}" if field else first.advice
-    more = f"; and {len(others)} more" if others else ""
     unknown = Cell("-")
     extra = (unknown, Cell("0"), Cell("0"), unknown, Cell(rejected.path), unknown, unknown)
     return (
@@ -274,6 +271,5 @@ def _rejected_row(name: str, rejected: FileRejected, wide: bool) -> tuple[Cell, 
         unknown,
         unknown,
         *(extra if wide else ()),
-        # What is wrong comes first: on a terminal the end is cut.
-        Cell(f"{SPEC_INVALID}: {problem} ({first.place}{more})", "red"),
+        Cell(f"{SPEC_INVALID}: {faults_in_short(rejected)}", "red"),
     )

@@ -18,7 +18,7 @@ from controller.view.find import NeverValid
 from controller.view.lists.listing import Entry, may_have_ended, standing_of_definition
 from controller.view.lists.runs import usual
 from controller.view.look import Look
-from controller.view.status import SPEC_INVALID, faults_in_words
+from controller.view.status import SPEC_INVALID, faults_in_short
 from controller.view.times import rfc3339, rfc3339_or_none
 
 Kind = Literal["workflow", "definition", "instance", "invalid"]
@@ -69,7 +69,7 @@ def row(state: State, entry: Entry, look: Look) -> Row:
             definition=None,
             phase=Phase.PENDING,
             reason=SPEC_INVALID,
-            message=faults_in_words(entry.rejected),
+            message=faults_in_short(entry.rejected),
             path=entry.rejected.path,
         )
     reason, message = words.at_present(state, entry)
@@ -114,9 +114,9 @@ def _message(state: State, life: Workflow, message: str) -> str:
         message = "; ".join(standing_of_definition(state, life))
     elif life.finished:
         message = words.verdict(life)
-    invalid = life.conditions.get(SPEC_INVALID)
-    if invalid is not None and invalid.status == "True":
-        return f"its file is invalid: {invalid.message}"
+    invalid, rejected = life.conditions.get(SPEC_INVALID), state.rejected.get(life.path)
+    if invalid is not None and invalid.status == "True" and rejected is not None:
+        return f"its file is invalid: {faults_in_short(rejected)}"
     return message
 
 

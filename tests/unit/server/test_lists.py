@@ -7,7 +7,8 @@ import pytest
 from definitions import EVERY, definition, fire, newest, run
 from story import Story, a_step
 
-from controller.errors import UsageError
+from controller.errors import Fault, UsageError
+from controller.model.events import FileRejected
 from controller.server import lists
 from controller.server.lists import LIMIT_MAX, TooWide, overview_of
 from controller.server.shapes import Overview
@@ -51,6 +52,25 @@ def test_which_are_in_the_list(story: Story) -> None:
     assert names(story, "phase=Failed") == ["a"]
     assert names(story, "phase=Failed,Succeeded&instances=none") == ["a", "b"]
     assert names(story, "selector=team%3Dx") == []
+
+
+def test_the_last_instance_stays_in_the_list_while_it_has_failed() -> None:
+    story = run(fire(definition(EVERY)), code=1)
+    failed = newest(story).name
+    assert names(story) == ["etl", failed]
+    assert names(story, "instances=unfinished") == ["etl"]
+    assert [*asked(story).counts] == ["Failed", "Waiting"], "what to look at comes first"
+    run(fire(story))
+    assert names(story) == ["etl"]
+
+
+def test_a_row_says_first_what_is_wrong_in_a_file(story: Story) -> None:
+    fault = Fault(file="a.yaml", line=7, column=3, path="spec.steps[0].run", problem="is wrong")
+    for path, name in (("a.yaml", "a"), ("new.yaml", "new")):
+        story.see(FileRejected(path=path, digest="d", faults=[fault, fault], names=[name]))
+    said = {row.name: row.message for row in asked(story).items}
+    assert said["new"] == "run: is wrong (a.yaml:7:3; and 1 more)"
+    assert said[story.life("a").name] == f"its file is invalid: {said['new']}"
 
 
 def test_counts_are_those_before_phases_and_parts(story: Story) -> None:

@@ -11,6 +11,7 @@ from story import Story, a_step
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.state import SECOND, Consumed
+from controller.view.firings import last_words
 from controller.view.lists.listing import listed, shape_of
 from controller.view.shape import ControllerShape, WorkflowShape
 from controller.view.status import list_shape, never_valid, workflow_shape
@@ -210,7 +211,7 @@ def test_a_step_that_runs_again_has_no_outputs_but_its_attempts_have() -> None:
 # ---------------------------------------- definitions and instances
 
 TRIGGER = {"name", "kind", "nextDue", "filesWaiting", "lastFiring"}
-FIRING = {"key", "due", "time", "outcome", "reason", "instance"}
+FIRING = {"key", "due", "time", "outcome", "reason", "instance", "message"}
 INSTANCE = {
     *("name", "uid", "trigger", "key", "due"),
     *("phase", "reason", "startTime", "completionTime"),
@@ -240,6 +241,7 @@ def test_a_definition_names_its_triggers_and_instances() -> None:
         "outcome": "Started",
         "reason": None,
         "instance": name,
+        "message": "",
     }
     assert trigger["nextDue"] == "2023-11-14T22:16:40.000000Z"
     assert (instance["name"], instance["due"], instance["phase"]) == (name, due, "Succeeded")
@@ -251,6 +253,16 @@ def test_a_skipped_firing_has_a_reason_and_no_instance() -> None:
     story = fire(fire(definition(EVERY)))
     last = shape(story, "etl")["status"]["triggers"][0]["lastFiring"]
     assert (last["outcome"], last["reason"], last["instance"]) == ("Skipped", "Overlap", None)
+    assert last["message"].endswith("has not ended")
+
+
+def test_a_firing_whose_params_do_not_fit_says_which() -> None:
+    story = fire(
+        definition({**EVERY, "params": {"n": "${{ size(trigger.key) }}"}}, params={"n": ""})
+    )
+    said = shape(story, "etl")["status"]["triggers"][0]["lastFiring"]["message"]
+    assert said.startswith("params.n: ")
+    assert f"last firing skipped: {said}" in last_words(story.state, story.life("etl"))
 
 
 def test_nothing_is_due_of_a_definition_that_is_suspended() -> None:
