@@ -6,7 +6,7 @@ JOBS ?= 4
 .PHONY: help setup run test test-engines torture check bench lock schemas diagrams pictures clean
 
 help:
-	@echo "make run     set up, then run the workflows in specs/"
+	@echo "make run     set up, then run the workflows in specs/ (without a terminal: until all are done)"
 	@echo "make test    set up, then run the tests"
 	@echo "make test-engines   install what engines need, where that is possible, and test with real ones"
 	@echo "make torture kill treadle at random and feed it nonsense for 30 minutes, and print figures (TRIGGERS=600: seconds of them)"

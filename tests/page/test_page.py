@@ -90,7 +90,7 @@ def test_a_spec_that_was_never_valid_says_why(browser: Browser, site: Site) -> N
     browser.open("#/?q=wrong")
     browser.see("tr.p-Invalid .message", "no step is named")
     browser.click("a.to", "wrong")
-    browser.see(".why", "no step is named")
+    browser.see(".faults li", "no step is named")
     path.write_text(path.read_text().replace("two", "").replace('[""]', "[]"))
     browser.see(".node.p-Succeeded[data-step=one]")
 
@@ -98,15 +98,89 @@ def test_a_spec_that_was_never_valid_says_why(browser: Browser, site: Site) -> N
 def test_a_list_is_shown_as_it_was(browser: Browser, site: Site) -> None:
     browser.open("#/")
     browser.see(".tools")
-    before = browser.js(
-        "fetch('/api/v1/controller', {headers: {Authorization: 'Bearer ' + "
-        "JSON.parse(localStorage['treadle-session']).token}}).then((answer) => "
-        "answer.headers.get('Treadle-Event-Id').split('.')[1])"
-    )
+    before = str(site.folded().seq)
     site.write("younger", {"name": "one", "run": "true"})
     browser.see("a.to", "younger")
     browser.see("input.at").send_keys(before + Keys.ENTER)
     browser.see_no("a.to", "younger")
+    browser.see("#state", "as of")
+
+
+def test_ages_are_those_of_the_moment_that_is_shown(browser: Browser, site: Site) -> None:
+    site.write("aged", {"name": "stay", "run": HELD})
+    site.reaches("aged", "Running")
+    browser.open(f"#/?q=aged&at={site.folded().seq}")
+    browser.see("tr.p-Running a.to", "aged")
+    time_of = "document.querySelector('tbody .time').innerText"
+    then = browser.js(time_of)
+    browser.until(lambda: browser.js("performance.now() > 2500"), "the clock has gone on")
+    assert browser.js(time_of) == then
+    browser.see("input.at").send_keys(Keys.CONTROL + "a", Keys.BACKSPACE, Keys.ENTER)
+    browser.see("#state", "live")
+    browser.until(lambda: browser.js(time_of) != then, "it is later now")
+
+
+def test_the_critical_path_is_that_of_now(browser: Browser, site: Site) -> None:
+    gate = site.specs / "path"
+    site.write(
+        "paths",
+        {"name": "one", "run": f"until [ -e {gate} ]; do sleep 0.01; done"},
+        {"name": "two", "run": "true", "dependsOn": ["one"]},
+    )
+    browser.open("#/w/paths")
+    browser.see(".node.p-Running[data-step=one]")
+    browser.see_no(".legend", "critical path")
+    gate.touch()
+    browser.see(".legend", "critical path")
+    assert len(browser.driver.find_elements("css selector", ".edge.critical")) == 1
+    browser.press("2")
+    browser.see(".legend", "on the critical path")
+
+
+def test_a_failed_run_says_what_failed_and_a_step_why(browser: Browser, site: Site) -> None:
+    site.write(
+        "failing",
+        {"name": "bad", "run": "echo first; echo the reason; exit 3"},
+        {"name": "next", "run": "true", "dependsOn": ["bad"]},
+    )
+    site.reaches("failing", "Failed")
+    browser.open("#/w/failing?step=next")
+    browser.see(".failures li", "exit code 3: the reason")
+    browser.see(".causes pre", "first")
+    browser.click(".causes button.to", "bad")
+    browser.see(".side h2", "bad")
+    browser.see(".side pre", "the reason")
+
+
+def test_a_hidden_tab_pauses_and_then_shows_what_has_happened(browser: Browser, site: Site) -> None:
+    gate = site.specs / "unseen"
+    site.write("hidden", {"name": "wait", "run": f"until [ -e {gate} ]; do sleep 0.01; done"})
+    browser.open("#/w/hidden")
+    browser.see(".node.p-Running[data-step=wait]")
+    hide = """(() => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    })()"""
+    browser.js(hide)
+    browser.see("#state", "paused")
+    gate.touch()
+    site.reaches("hidden", "Succeeded")
+    assert browser.find(".node.p-Running[data-step=wait]") is not None
+    browser.js("delete document.hidden")
+    browser.js("document.dispatchEvent(new Event('visibilitychange'))")
+    browser.see(".node.p-Succeeded[data-step=wait]")
+    browser.see("#state", "live")
+
+
+def test_an_edit_that_is_not_valid_is_told(browser: Browser, site: Site) -> None:
+    path = site.write("edited", {"name": "one", "run": "true"})
+    site.reaches("edited", "Succeeded")
+    browser.open("#/w/edited")
+    browser.see(".node.p-Succeeded[data-step=one]")
+    path.write_text(path.read_text().replace('"run"', '"rnu"'))
+    browser.see(".banner", "generation 1 stays in force")
+    browser.see(".banner li", "rnu")
+    path.unlink()
 
 
 def test_a_log_is_followed_searched_and_shown_in_colours(browser: Browser, site: Site) -> None:
@@ -173,7 +247,8 @@ def test_a_stream_of_another_log_shows_what_is_so_now(
         shown.open("#/")
         shown.see("a.to", "before")
         shown.js("window.kept = true")
-    shown.see("#state", "reconnecting")
+    shown.see(".banner", "No answer from 127.0.0.1")
+    shown.see(".banner code", "treadle serve")
     (old.state / "web").rename(new.state / "web")
     with new.serving(listen=address):
         shown.see("a.to", "afterwards")
@@ -189,6 +264,7 @@ def test_cancel_and_retry_by_button(browser: Browser, site: Site) -> None:
     browser.open("#/w/job")
     browser.click("[data-act=cancel]", "Cancel")
     browser.see("dialog pre", "treadle cancel job")
+    browser.see("dialog p", "would stop stay (1 running)")
     browser.click("dialog button.main", "Cancel")
     browser.see(".tag", "Cancelled")
     site.reaches("job", "Cancelled")
@@ -227,13 +303,16 @@ def test_an_approval_is_answered(browser: Browser, site: Site) -> None:
 
 def test_a_definition_is_started_with_a_param(browser: Browser, site: Site) -> None:
     step = {"name": "greet", "run": "echo hello", "env": {"WHO": "${{ params.who }}"}}
-    site.write("greeting", step, params={"who": "world"}, triggers=[])
+    site.write("greeting", step, params={"who": {"type": "string"}}, triggers=[])
     browser.open("#/w/greeting")
     browser.click("[data-act=start]", "Start")
+    browser.see("dialog .hint", "To be filled in: who")
+    assert browser.find("dialog .why") is None
     browser.see("dialog .field input").send_keys("moon")
     browser.press(Keys.TAB)
     browser.see("dialog pre", "who=moon")
     browser.click("dialog button.main", "Start")
+    browser.see(".verdict .p-Succeeded")
     browser.click(".grid td.p-Succeeded a")
     browser.see(".pair", "who moon")
 
@@ -261,6 +340,9 @@ def test_a_preview_draws_what_the_drafts_would_do(
         shown = Browser(browser.driver, place.url)
         shown.forget()
         shown.log_in(place.session("view"))
+        shown.open("#/preview")
+        shown.see("p.hint", "keep the specs in a git repository")
+        shown.see_no("code", "--drafts")
         shown.open("#/preview?of=drafts")
         shown.see(".node.p-keep[data-step=extract]")
         shown.see(".node.p-run[data-step=load]")
@@ -280,6 +362,8 @@ def test_a_run_is_played(browser: Browser, site: Site) -> None:
     slider = browser.see(".scrubber input")
     slider.send_keys(Keys.HOME)
     browser.see(".node.p-Pending[data-step=two]")
+    browser.see("#state", "as of")
+    browser.see(".fact", "has taken 0.0s")
     browser.js("document.activeElement.blur()")
     browser.press(" ")
     browser.see(".node.p-Running[data-step=two]")
@@ -315,7 +399,7 @@ def test_all_of_it_by_the_keyboard(browser: Browser, site: Site) -> None:
     assert browser.focused().startswith("two: Skipped")
     browser.press(Keys.ARROW_LEFT, Keys.ENTER)
     browser.see(".side h2", "one")
-    browser.see(".explained", "printed")
+    browser.see(".side pre", "printed")
     browser.press("l")
     browser.see(".line", "printed")
     browser.press(Keys.ESCAPE)

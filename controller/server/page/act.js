@@ -4,7 +4,8 @@
 import { post, session, url } from "./api.js";
 import { fill, h, trouble, valueOf } from "./dom.js";
 
-const OPTIONS = { retry: { downstream: "also what depends on it" }, cancel: { drain: "let running steps finish" } };
+const OPTIONS = { retry: { downstream: "Also run again the later steps that have succeeded" },
+  cancel: { drain: "Let running steps finish" } };
 
 // A button for it; none for those who may only view. `target` is {name, uid, run, spec}, `what` the
 // rest of the request.
@@ -14,27 +15,27 @@ export function button(word, action, target, page, what = {}, look = "button") {
 }
 
 function ask(word, action, { name, uid, run, spec }, page, what) {
-  const body = { uid, ...(action === "start" ? {} : { run }), ...what };
+  const params = Object.entries((action === "start" && spec.params) || {}).map(([param, given]) =>
+    [param, given && !Array.isArray(given) && typeof given === "object" ? given : { default: given }]);
+  const body = { uid, ...(action === "start" ? { params: {} } : { run }), ...what };
   const told = h("div.told", { "aria-live": "polite" });
-  const isHard = action === "cancel" || what.approved === false;
-  const sure = h(isHard ? "button.main.bad" : "button.main", { onclick: act }, word);
+  const sure = h(`button.main${action === "cancel" || what.approved === false ? ".bad" : ""}`, { onclick: act }, word);
 
-  async function send(more) {
+  function send(more) {
     sure.disabled = true;
-    try {
-      return await post(url("workflows", name, action), { ...body, ...more });
-    } catch (error) {
-      fill(told, trouble(error.message), error.code === 409
-        && h("p", "It has changed since this page showed it. Close this, look at it again, and decide then."));
-    }
+    return post(url("workflows", name, action), { ...body, ...more }).catch(({ code, message }) =>
+      fill(told, trouble(message.replace(/(^|; )-p /g, "$1")), code === 409
+        && h("p", "It has changed since this page showed it. Close this, look at it again, and decide then.")));
   }
   let [soon, asked] = [0, 0];
   async function foretell() {
     const mine = ++asked;
-    const answer = await send({ dryRun: true });
-    if (!answer || mine !== asked) return;
-    fill(told, h("p", answer.message), h("p.hint", "The same in a terminal:"), h("pre", answer.command));
-    sure.disabled = false;
+    const missing = params.filter(([param, given]) => !("default" in given || param in body.params));
+    if (missing.length) fill(told, h("p.hint", `To be filled in: ${missing.map(([param]) => param).join(", ")}`));
+    const answer = missing.length === 0 && await send({ dryRun: true });
+    if (mine !== asked) return;
+    sure.disabled = !answer;
+    if (answer) fill(told, h("p", answer.message), h("p.hint", "The same in a terminal:"), h("pre", answer.command));
   }
   async function act() {
     const answer = await send();
@@ -47,15 +48,11 @@ function ask(word, action, { name, uid, run, spec }, page, what) {
     soon = clearTimeout(soon) ?? setTimeout(foretell, 250);
   }
   const field = (label, props) => h("label.field", h("span", label), h("input", { autocomplete: "off", ...props }));
-  const params = action === "start" ? Object.entries(spec.params ?? {}) : [];
-  if (params.length) body.params = {};
   const box = h("dialog.act", { "aria-label": `${word} ${name}` },
     h("h2", `${word} `, h("b", [name, ...(what.steps ?? [])].join(" / "))),
-    params.map(([param, given]) => {
-      const otherwise = given && !Array.isArray(given) && typeof given === "object" ? given.default : given;
-      const oninput = ({ target }) => set(body.params, param, target.value); // the server knows its type
-      return field(param, { placeholder: valueOf(otherwise ?? ""), oninput });
-    }),
+    params.map(([param, given]) => field(param, { placeholder: valueOf(given.default ?? given.description ?? ""),
+      title: given.description, required: !("default" in given),
+      oninput: ({ target }) => set(body.params, param, target.value) })), // the server knows its type
     Object.entries(OPTIONS[action] ?? {}).map(([option, label]) => h("label.check",
       h("input", { type: "checkbox", onchange: ({ target }) => set(body, option, target.checked) }), label)),
     action !== "resume" && field("Reason", { placeholder: "for those who ask later",

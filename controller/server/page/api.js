@@ -4,15 +4,13 @@ import { asked, clock } from "./dom.js";
 
 const KEPT = "treadle-session";
 const QUIET_SECONDS = 45; // the server sends a sign of life each 15 s
-const AGAIN_SECONDS = [0.5, 1, 2, 5, 10, 20];
+const AGAIN_SECONDS = [0.5, 1, 2, 5, 10];
+const PATIENCE = 3; // failures, until it is said that nobody answers
+const AGAIN_MAX = 500; // items of a list that are asked for again at once
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-export class Problem extends Error {
-  constructor(code, message) {
-    super(message);
-    this.code = code; // of HTTP; 0: there was no answer
-  }
-}
+// An error with a code of HTTP; 0: there was no answer.
+export const problem = (code, message) => Object.assign(new Error(message), { code });
 
 export const session = {
   get kept() { return JSON.parse(localStorage.getItem(KEPT) ?? "{}"); },
@@ -35,11 +33,12 @@ async function ask(method, path, body, signal) {
   const answer = await fetch(`/api/v1/${path}`, { method, headers, signal, body: body && JSON.stringify(body) })
     .catch((error) => {
       if (error.name === "AbortError") throw error;
-      throw new Problem(0, "The server does not answer. Is treadle serve running?");
+      throw problem(0, `No answer from ${location.host}.`);
     });
   if (answer.ok) return answer;
-  const told = await answer.json().catch(() => ({}));
-  throw new Problem(answer.status, told.message ?? `the server answers ${answer.status}`);
+  // If it is no answer of ours, a proxy has answered for a server that is gone.
+  const { code = 0, message } = await answer.json().catch(() => ({}));
+  throw problem(code, message ?? `No answer from ${location.host} (${answer.status}).`);
 }
 
 // The path of a question, every part encoded.
@@ -55,18 +54,42 @@ export async function get(path, query, signal) {
   return told;
 }
 
+// A list that comes part by part. `told` is the last answer with all items so far: `more` adds to them,
+// `again` asks for them once more. `query()` is what is asked besides.
+export function parts(path, size, query = () => ({})) {
+  let [abort, busy] = [null, false];
+  const list = { told: { items: [] }, again, more };
+  async function again() {
+    abort?.abort();
+    abort = new AbortController();
+    const limit = Math.max(size, Math.min(AGAIN_MAX, list.told.items.length));
+    const fresh = await get(path, { ...query(), limit }, abort.signal);
+    const known = new Set(fresh.items.map(({ name }) => name));
+    const { items, continue: after } = list.told;
+    const rest = fresh.continue ? items.slice(fresh.items.length).filter(({ name }) => !known.has(name)) : [];
+    list.told = { ...fresh, items: [...fresh.items, ...rest], continue: rest.length ? after : fresh.continue };
+  }
+  async function more() {
+    const before = list.told;
+    if (busy || !before.continue) return;
+    busy = true;
+    const next = await get(path, { ...query(), limit: size, continue: before.continue })
+      .finally(() => (busy = false));
+    if (list.told === before) list.told = { ...next, items: [...before.items, ...next.items] };
+  }
+  return list;
+}
+
 export const post = async (path, body) => (await ask("POST", path, body)).json();
 
 // ---------------------------------------- the stream
 
 // Follows what happens, behind the record `since` of `query`. `on(kind, data)` is told each event, and
-// `state(word)` whether it is connected. It is closed while the tab is hidden, and goes on where it was.
-// Returns a function that ends it.
+// `state(word)` whether it is connected: "no answer" after some tries. It is closed while the tab is
+// hidden, and goes on where it was. Returns a function that ends it.
 export function follow(query, on, state) {
-  let last = query.since;
-  let failures = 0;
+  let [last, failures, timer] = [query.since, 0, 0];
   let abort = null; // of the present connection
-  let timer = 0;
 
   async function connect() {
     if (abort || document.hidden) return;
@@ -93,7 +116,7 @@ export function follow(query, on, state) {
     if (mine !== abort) return;
     abort = null;
     if (code === 401 || code === 404) return state(code === 404 ? "not live" : "logged out");
-    state("reconnecting");
+    state(!code && failures >= PATIENCE ? "no answer" : "reconnecting");
     timer = setTimeout(connect, 1000 * AGAIN_SECONDS[Math.min(failures++, AGAIN_SECONDS.length - 1)]);
   }
   function turn() {
@@ -107,14 +130,11 @@ export function follow(query, on, state) {
     abort = null;
     mine?.abort();
   }
-  document.addEventListener("visibilitychange", turn);
-  addEventListener("online", connect);
+  const over = new AbortController();
+  document.addEventListener("visibilitychange", turn, over);
+  addEventListener("online", connect, over);
   connect();
-  return () => {
-    document.removeEventListener("visibilitychange", turn);
-    removeEventListener("online", connect);
-    end();
-  };
+  return () => (over.abort(), end());
 }
 
 // Server-sent events, one after the other: {kind, id, data}. A silent connection is aborted.
@@ -136,13 +156,11 @@ async function* events(reader, abort) {
 
 // Calls `work` soon, but no more often than it can bear: the longer it takes, the longer the rest.
 export function gently(work, seconds = 0.2) {
-  let wanted = false;
-  let busy = false;
+  let [wanted, busy] = [false, false];
   return async function soon() {
     wanted = true;
     if (busy) return;
-    busy = true;
-    while (wanted) {
+    for (busy = true; wanted; ) {
       await pause(20);
       wanted = false;
       const begun = performance.now();

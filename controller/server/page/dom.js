@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const HANDLERS = ["onclick", "oninput", "onchange", "onkeydown", "onsubmit", "onscroll"];
-const isNothing = (value) => value === null || value === undefined || value === false;
+export const isNothing = (value) => value === null || value === undefined || value === false;
 const flat = (children) => children.flat(4).filter((one) => !isNothing(one));
 
 // h("a.note", {href: "#/"}, "text", other): an element, `svg:rect` one of SVG, with classes behind dots.
@@ -79,13 +79,16 @@ export const tag = (phase, word = phase) => h(`span.tag.p-${phase}`, glyph(phase
 // ---------------------------------------- times: in the browser's zone, by the server's clock
 
 // The browser's clock may be wrong: `real` goes on from what the server said last. Without a
-// controller nothing advances, so `now` stands at `stopped`. Both in ms since 1970.
+// controller, or a server, nothing advances, so `live` stands at `stopped`. A view of the past shows
+// the moment `past`, and its times are reckoned from there. All in ms since 1970.
 export const clock = {
   ahead: null,
   stopped: null,
+  past: null,
   set: (time) => (clock.ahead = Date.parse(time) - performance.now()),
-  get now() { return this.stopped ?? this.real; },
-  get real() { return this.ahead + performance.now(); },
+  get now() { return this.past ?? this.live; },
+  get live() { return this.stopped ?? this.real; },
+  get real() { return (this.ahead ?? Date.now() - performance.now()) + performance.now(); },
 };
 
 // Seconds in words: `1.5s`, `4m07s`, `3h20m`, `2d05h`.
@@ -127,9 +130,9 @@ export const relative = (time) => (time
 
 const since = (start) => span((clock.now - Date.parse(start)) / 1000);
 function around(time) {
-  const away = (Date.parse(time) - clock.real) / 1000;
-  const [size, unit] = [[86400 * 2, "d", 86400], [3600, "h", 3600], [60, "m", 60], [0, "s", 1]]
-    .filter(([least]) => Math.abs(away) >= least).map(([, word, one]) => [one, word])[0];
+  const away = (Date.parse(time) - (clock.past ?? clock.real)) / 1000;
+  const [, unit, size] = [[86400 * 2, "d", 86400], [3600, "h", 3600], [60, "m", 60], [0, "s", 1]]
+    .find(([least]) => Math.abs(away) >= least);
   const rough = `${Math.floor(Math.abs(away) / size)}${unit}`;
   return away > 0 ? `in ${rough}` : `${rough} ago`;
 }
@@ -154,7 +157,16 @@ export const valueOf = (value) => (typeof value === "string" ? value : JSON.stri
 export const pairs = (object) =>
   Object.entries(object ?? {}).map(([name, value]) => h("span.pair", h("b", name), ` ${valueOf(value)}`));
 
+export const fact = (word, ...value) => h("span.fact", h("b", word), " ", value);
+
+// A line across: `kind` is its class, `sign` says the same without colour.
+export const banner = (kind, sign, key, ...content) => h(`div.banner.${kind}`, { "data-key": key },
+  h("span", { "aria-hidden": "true" }, sign), content);
+
 export const trouble = (text) => h("p.why", { role: "alert" }, glyph("Failed"), ` ${text}`);
+
+// The faults of a file, which are told in one sentence, line by line.
+export const faults = (told) => h("ul.faults", told.split(/; (?=\S+:\d+:\d+: )/).map((one) => h("li", one)));
 
 // A table of rows, which are lists of cells; its columns have these heads.
 export const table = (heads, rows) => h("div.scroll", h("table.plain",
@@ -165,6 +177,20 @@ export const table = (heads, rows) => h("div.scroll", h("table.plain",
 export const select = (label, options, chosen, onpick) => h("select", { "aria-label": label,
   onchange: (event) => onpick(event.target.value) }, Object.entries(options).map(([value, word]) =>
   h("option", { value, selected: value === String(chosen) }, word)));
+
+// The arrows go from cell to cell of these rows. Says whether there was one to go to.
+export function walk({ key }, rows, css) {
+  const [x, y] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[key] ?? [];
+  if (x === undefined) return false;
+  const has = (one) => one.contains(document.activeElement);
+  const within = (index, all) => Math.max(0, Math.min(all.length - 1, index));
+  const cells = (row) => [...(rows[row]?.querySelectorAll(css) ?? [])];
+  const at = [...rows].findIndex(has);
+  const to = cells(within(at + y, rows));
+  const cell = to[within(cells(at).findIndex(has) + x, to)];
+  (cell?.matches("a") ? cell : cell?.querySelector("a"))?.focus();
+  return Boolean(cell);
+}
 
 // The way up from a view: a link to another one, and a slash.
 export const up = (path, word) => [h("a.up", { href: link(path) }, word), h("span.up", { "aria-hidden": "true" }, "/")];

@@ -1,47 +1,60 @@
 // The picture of a DAG. The server places its nodes; here they are drawn, painted by phase, moved
 // and zoomed, and walked by the keyboard. The table of the steps says the same as text.
 
-import { GLYPHS, h } from "./dom.js";
+import { GLYPHS, fill, h } from "./dom.js";
 
 const ZOOM_MAX = 1.5;
 const FIT_MIN = 0.62; // of a graph of some steps: texts are legible, and the rest can be moved into sight
 const FAR = 0.4; // with less zoom texts can't be read, so they are not drawn
 const MARGIN = 16;
+const LEGEND = { critical: "critical path: how long it takes is decided here", Failed: "after a failure",
+  Finished: "after any end" };
 
 export class Graph {
+  nodes = new Map();
+  view = { x: 0, y: 0, zoom: 1 };
+  picture = h("svg:g");
+  canvas = h("svg:svg.canvas", { role: "group", "aria-label": "Graph of the steps" }, this.picture);
+  legend = h("ul.legend", { "aria-hidden": "true" });
+
   // `select(name)` is called when a step is chosen.
   constructor(select) {
     this.select = select;
-    this.nodes = new Map();
-    this.view = { x: 0, y: 0, zoom: 1 };
-    this.picture = h("svg:g");
-    this.canvas = h("svg:svg.canvas", { role: "group", "aria-label": "Graph of the steps" }, this.picture);
     const button = (sign, label, onclick) => h("button.quiet", { title: label, "aria-label": label, onclick }, sign);
-    this.element = h("div.graph", this.canvas, h("div.zoom", button("+", "Zoom in", () => this.zoomBy(1.25)),
-      button("−", "Zoom out", () => this.zoomBy(0.8)), button("⤢", "Fit", () => this.fit(0))));
+    this.element = h("div.graph", this.canvas, this.legend, h("div.zoom",
+      button("+", "Zoom in", () => this.zoomBy(1.25)), button("−", "Zoom out", () => this.zoomBy(0.8)),
+      button("⤢", "Fit", () => this.fit(0))));
     this.listen();
     const watch = new ResizeObserver(() => !this.moved && this.fit());
     watch.observe(this.element);
     this.close = () => watch.disconnect();
   }
 
-  // Draws a layout. `critical` are the names of the steps that decide how long it takes.
-  show(layout, critical = []) {
+  show(layout) {
     this.layout = layout;
-    const decides = new Set(critical.flatMap((name) => [name, name.split(/[[/]/)[0]]));
     this.nodes = new Map(layout.nodes.map((node) =>
       [node.id, { ...node, before: [], after: [], element: this.node(node) }]));
-    const lines = layout.edges.map(({ from, to, points, condition }) => {
+    this.edges = layout.edges.map(({ from, to, points, condition }) => {
       this.nodes.get(from)?.after.push(to);
       this.nodes.get(to)?.before.push(from);
-      const weight = decides.has(from) && decides.has(to) ? "critical" : "plain";
-      return h(`svg:path.edge.c-${condition}.${weight}`, { d: curve(points, layout.direction) });
+      return { from, to, element: h(`svg:path.edge.c-${condition}`, { d: curve(points, layout.direction) }) };
     });
     const [boxes, steps] = [[], []];
     for (const { kind, element } of this.nodes.values()) (isBox(kind) ? boxes : steps).push(element);
-    this.picture.replaceChildren(...boxes, ...lines, ...steps);
+    this.picture.replaceChildren(...boxes, ...this.edges.map(({ element }) => element), ...steps);
+    this.decide([]);
     steps[0]?.setAttribute("tabindex", "0");
     if (!this.moved) this.fit();
+  }
+
+  // These steps decide how long it takes.
+  decide(critical) {
+    const decides = new Set(critical.flatMap((name) => [name, name.split(/[[/]/)[0]]));
+    for (const { from, to, element } of this.edges) {
+      element.classList.toggle("critical", decides.has(from) && decides.has(to));
+    }
+    fill(this.legend, Object.entries(LEGEND).filter(([kind]) => this.picture.querySelector(`.c-${kind}, .${kind}`))
+      .map(([kind, word]) => h("li", h(`i.c-${kind}`), word)));
   }
 
   node({ id, x, y, width, height, label, kind }) {

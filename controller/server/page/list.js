@@ -1,63 +1,40 @@
 // The list: a row for each workflow, with its last runs as bars. Live by the stream.
 
-import { get, gently } from "./api.js";
-import { ENDED, fill, glyph, h, link, patch, plural, relative, seconds, select, span, took } from "./dom.js";
+import { gently, parts } from "./api.js";
+import {
+  ENDED, clock, fill, glyph, h, link, patch, plural, relative, seconds, select, span, took, walk,
+} from "./dom.js";
 
 const PAGE = 200;
-const AGAIN_MAX = 500; // rows that are asked for again at once, when something has changed
 const HEADS = ["Name", "Phase", "Steps", "Last runs", "Time", "Last run", "Next due", "Message"];
-const SORTS = { name: "by name", "last-run": "by last run", phase: "by phase", duration: "by duration" };
-const INSTANCES = { unfinished: "unfinished instances", all: "all instances", none: "no instances" };
+const SORTS = { "": "by name", "last-run": "by last run", phase: "by phase", duration: "by duration" };
+const INSTANCES = { "": "current instances", all: "all instances", none: "no instances" };
 const STALE = "It ran when the controller stopped. Nobody knows what became of it.";
-const USUAL = { q: "", phase: "", instances: "unfinished", sort: "name", selector: "", at: "" };
 
 export async function list(place, { query }, page) {
-  const chosen = { ...USUAL, ...query };
-  let told = null; // the last answer; `items` grows page by page
-  let request = new AbortController();
+  const chosen = { q: "", phase: "", instances: "", sort: "", selector: "", at: "", ...query };
+  const found = parts("overview", PAGE, () => chosen);
 
-  async function fetchRows(limit) {
-    request.abort();
-    request = new AbortController();
-    return get("overview", { ...chosen, limit }, request.signal);
-  }
-  async function refresh() {
-    try {
-      const fresh = await fetchRows(Math.max(PAGE, Math.min(AGAIN_MAX, told.items.length)));
-      const known = new Set(fresh.items.map(({ name }) => name));
-      const rest = fresh.continue ? told.items.slice(fresh.items.length).filter(({ name }) => !known.has(name)) : [];
-      told = { ...fresh, items: [...fresh.items, ...rest], continue: rest.length ? told.continue : fresh.continue };
-      draw();
-    } catch (error) {
-      page.failed(error);
-    }
-  }
-  let busy = false;
-  async function more() {
-    if (!told?.continue || busy) return;
-    busy = true;
-    const next = await get("overview", { ...chosen, limit: PAGE, continue: told.continue }).catch(page.failed);
-    if (next) told = { ...next, items: [...told.items, ...next.items] };
-    busy = false;
-    draw();
-  }
+  const refresh = () => found.again().then(draw, page.failed);
+  const more = () => found.more().then(draw, page.failed);
   const soon = gently(refresh, 1);
 
   function choose(change) {
     Object.assign(chosen, change);
-    const isChosen = ([name, value]) => value !== USUAL[name];
-    page.remember([""], Object.fromEntries(Object.entries(chosen).filter(isChosen)));
-    told = { ...told, items: [] };
+    page.remember([""], chosen);
+    found.told = { ...found.told, items: [] };
     refresh();
   }
 
   const [tools, rows, end] = [h("div.tools"), h("tbody", { role: "rowgroup" }), h("p.hint")];
-  told = await fetchRows(PAGE);
+  await found.again();
   place.replaceChildren(h("h1.unseen", "Workflows"), tools,
     h("table.list", { role: "table", "aria-label": "Workflows" }, h("thead", { role: "rowgroup" },
       h("tr", { role: "row" }, HEADS.map((head) => h("th", { role: "columnheader" }, head)))), rows), end);
 
   function draw() {
+    const { told } = found;
+    page.asOf(chosen.at ? Date.parse(told.time) : null);
     drawTools();
     drawRows();
     const left = told.total - told.items.length;
@@ -67,12 +44,12 @@ export async function list(place, { query }, page) {
   // A row that is as it was keeps its element, so thousands of them cost little.
   const shown = new Map();
   function drawRows() {
-    fill(rows, told.items.map((row) => {
+    fill(rows, found.told.items.map((row) => {
       const known = shown.get(row.name);
-      if (known?.row === row) return known.element;
+      if (known?.row === row && known.past === clock.past) return known.element;
       const element = known?.element ?? drawRow(row);
       if (known) patch(element, drawRow(row));
-      shown.set(row.name, { row, element });
+      shown.set(row.name, { row, element, past: clock.past });
       return element;
     }));
   }
@@ -83,7 +60,7 @@ export async function list(place, { query }, page) {
   function drawTools() {
     const phases = new Set(chosen.phase.split(",").filter(Boolean));
     const turn = (phase) => choose({ phase: [...phases.symmetricDifference(new Set([phase]))].join(",") });
-    const counts = { ...Object.fromEntries([...phases].map((phase) => [phase, 0])), ...told.counts };
+    const counts = { ...Object.fromEntries([...phases].map((phase) => [phase, 0])), ...found.told.counts };
     fill(tools, h("input", { type: "search", placeholder: "Filter   /", "aria-label": "Filter by name or label",
       value: chosen.q, oninput: ({ target }) => choose({ q: target.value }) }),
     h("div.chips", { role: "group", "aria-label": "Phases" }, Object.entries(counts).map(([phase, count]) =>
@@ -103,14 +80,14 @@ export async function list(place, { query }, page) {
     const phase = kind === "invalid" ? "Invalid" : row.phase;
     const cell = (name, ...content) => h(`td.${name}`, { role: "cell" }, content);
     const last = row.completionTime ?? row.startTime;
-    return h(`tr.p-${phase}`, { role: "row", "data-key": row.name, onkeydown: alongBars },
+    return h(`tr.p-${phase}`, { role: "row", "data-key": row.name },
       cell("name", glyph(row.stale ? "Interrupted" : phase), h("a.to", { href: link(["w", row.name]) }, row.name),
         Object.entries(row.labels ?? {}).map(([name, value]) => `${name}=${value}`).map((selector) => h("button.pair",
           { tabindex: -1, title: "Show only these", onclick: () => choose({ selector }) }, selector))),
       cell("phase", phase, row.stale && h("span", { title: STALE }, "?")),
       cell("steps.num", kind !== "definition" && steps?.total ? `${steps.Succeeded ?? 0}/${steps.total}` : ""),
       cell("bars", bars(row)),
-      cell("time", kind === "definition" ? "" : took(row.startTime, row.completionTime ?? (chosen.at && told.time))),
+      cell("time", kind === "definition" ? "" : took(row.startTime, row.completionTime)),
       cell("last", last && !ENDED.has(phase) && kind !== "definition" ? "now" : relative(last)),
       cell("due", relative(row.nextDue)), cell("message", h("span", { title: row.message }, row.message)));
   }
@@ -118,27 +95,20 @@ export async function list(place, { query }, page) {
   function on(kind, data) {
     if (kind === "gone") soon();
     if (kind !== "row" || chosen.at) return; // the past stays as it was
-    const at = told.items.findIndex(({ name }) => name === data.name);
-    if (told.items[at]?.phase !== data.phase) soon(); // the counts are others now, perhaps the order, too
+    const { items } = found.told;
+    const at = items.findIndex(({ name }) => name === data.name);
+    if (items[at]?.phase !== data.phase) soon(); // the counts are others now, perhaps the order, too
     if (at < 0) return;
-    told.items[at] = data;
+    items[at] = data;
     drawRows();
   }
 
-  function keys({ key }) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[key];
-    if (!step) return false;
-    const links = [...rows.querySelectorAll("a.to")];
-    const at = links.indexOf(document.activeElement.closest("tr")?.querySelector("a.to"));
-    links[Math.max(0, Math.min(links.length - 1, at + step))]?.focus();
-    return true;
-  }
   draw();
   // The next page comes when the end of this one is near.
   const watch = new IntersectionObserver(([seen]) => seen.isIntersecting && more(), { rootMargin: "1200px" });
   watch.observe(end);
-  return { title: "Workflows", follow: { rows: true, since: told.id }, on, refresh, keys,
-    close: () => watch.disconnect() };
+  return { title: "Workflows", follow: { rows: true, since: found.told.id }, on, refresh,
+    keys: (event) => walk(event, rows.children, "a.to, a.bar"), close: () => watch.disconnect() };
 }
 
 // A bar for each of the last runs, or instances of a definition: its height is how long it took.
@@ -152,13 +122,4 @@ function bars(row) {
       href: link(["w", one.name ?? row.name], { run: one.name ? "" : one.number }),
       style: { "--height": all[index] === null ? "1" : (0.15 + (0.85 * all[index]) / longest).toFixed(3) } }, h("i"));
   }));
-}
-
-// Left and right go along the bars of a row.
-function alongBars(event) {
-  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (!step) return;
-  const all = [...event.currentTarget.querySelectorAll("a.to, a.bar")];
-  all[Math.max(0, Math.min(all.length - 1, all.indexOf(document.activeElement) + step))]?.focus();
-  event.preventDefault();
 }

@@ -1,14 +1,13 @@
 // The output of one attempt: a window of lines in a file of any size. Only what is near to what is
 // seen is fetched, by ranges of bytes; at the end it follows, and asks again while it grows.
 
-import { Problem, get, url } from "./api.js";
+import { get, problem, url } from "./api.js";
 import { bytes, fill, h, link, plural, select, tag, up } from "./dom.js";
 
 const PIECE = 64 << 10; // bytes of one fetch
 const PIECES = 3; // that are shown at once
 const LINE_MAX = 4000; // letters of a line that are shown
 const NEAR = 600; // px from an edge, when the next piece is fetched
-const AGAIN = 700; // ms between two looks at a log that grows
 
 export async function log(place, { parts, query }, page) {
   const name = parts[1];
@@ -16,7 +15,7 @@ export async function log(place, { parts, query }, page) {
   const shape = await get(path);
   const all = [...shape.status.steps, ...shape.status.hooks].filter((one) => one.attempts.length);
   const step = all.find((one) => one.name === query.step) ?? all.at(-1);
-  if (!step || (query.step ?? step.name) !== step.name) throw new Problem(404, "That step has not run.");
+  if (!step || (query.step ?? step.name) !== step.name) throw problem(404, "That step has not run.");
   const attempt = step.attempts.find((one) => one.number === Number(query.attempt)) ?? step.attempts.at(-1);
   const which = { step: step.name, attempt: query.attempt || attempt.number };
   let pieces = []; // {start, end, element}: whole lines, one piece after the other
@@ -94,10 +93,7 @@ export async function log(place, { parts, query }, page) {
     else if (below < NEAR && pieces.at(-1).end < size && !follows) alone(after);
     else draw();
   }
-  function go(offset) {
-    follows = offset >= size;
-    alone(() => jump(offset));
-  }
+  const go = (offset) => (follows = offset >= size, alone(() => jump(offset)));
   // From a share of the file: to the line that begins behind it.
   const goTo = async (share) =>
     go(share >= 1 ? size : (await piece(Math.floor(size * share), PIECE, share === 0)).start);
@@ -138,11 +134,9 @@ export async function log(place, { parts, query }, page) {
 
   await piece(0, 1, true); // how long it is
   await jump(size);
-  const timer = setInterval(() => document.hidden || look(), AGAIN);
   return { title: `${step.name}: output`, follow: { workflow: shape.metadata.uid, since: shape.id }, on() {},
-    refresh: look,
-    keys: ({ key }) => key === "Escape" && Boolean((location.hash = link(["w", name], { step: step.name }))),
-    close: () => (closed = true, clearInterval(timer)) };
+    refresh: look, tick: () => document.hidden || look(),
+    up: link(["w", name], { step: step.name }), close: () => (closed = true) };
 }
 
 // ---------------------------------------- colours

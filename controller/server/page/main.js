@@ -1,10 +1,11 @@
 // The frame of the page: which view is shown, the login, the stream of the tab, banners and keys.
 //
-// A view is a function (place, route, page) that gives {title, follow, on, refresh, tick, keys, close}:
-// what it wants of the stream, and what it does with events. It reads its state from the URL.
+// A view is a function (place, route, page) that gives {title, follow, on, refresh, tick, keys, up, close}:
+// what it wants of the stream, what it does with events, and where Escape leads. It reads its state
+// from the URL.
 
-import { Problem, follow, get, session } from "./api.js";
-import { clock, fill, h, link, tick, trouble, when } from "./dom.js";
+import { follow, get, problem, session } from "./api.js";
+import { banner, clock, fill, h, link, tick, trouble, when } from "./dom.js";
 import { list } from "./list.js";
 import { log } from "./log.js";
 import { pools } from "./pools.js";
@@ -13,11 +14,11 @@ import { workflow } from "./workflow.js";
 
 const byId = (id) => document.getElementById(id);
 const main = byId("main");
-const banners = new Map(); // by what they are about: [kind, text]
-let view = null;
+const banners = new Map(); // by what they are about: [kind, content]
+let [view, unfollow] = [null, () => {}];
 let shown = 0; // counts the views, so that a late one does not replace its successor
-let unfollow = () => {};
 let streamState = "connecting";
+let heard = null; // when the server was heard last, once it is not
 let controller = {};
 
 // ---------------------------------------- which view
@@ -27,6 +28,11 @@ const page = {
   remember: (parts, query) => history.replaceState(null, "", link(parts, query)),
   again: () => show(),
   failed,
+  // Says that this moment is shown; null: the present.
+  asOf(moment) {
+    clock.past = moment;
+    drawState();
+  },
   // Says for some seconds what a button has done.
   say(text) {
     const toast = h("p.toast", text);
@@ -48,13 +54,13 @@ async function show() {
   drawTop(first);
   main.replaceChildren(h("p.hint", "Loading …"));
   try {
-    if (!make) throw new Problem(404, "There is no such page.");
+    if (!make) throw problem(404, "There is no such page.");
     const made = await make(main, { parts, query: Object.fromEntries(new URLSearchParams(query)) }, page);
     if (mine !== shown) return made.close?.();
     view = made;
     document.title = `${view.title} · treadle`;
     tell("problem");
-    unfollow = follow(view.follow, heard, streamIs);
+    unfollow = follow(view.follow, on, streamIs);
     if (!main.contains(document.activeElement)) main.focus({ preventScroll: true });
   } catch (error) {
     if (mine === shown) failed(error);
@@ -65,16 +71,17 @@ function leave() {
   unfollow();
   unfollow = () => {};
   view?.close?.();
-  view = null;
+  view = clock.past = null;
 }
 
 // What has failed is told, and it goes on.
 function failed(error) {
   if (error.name === "AbortError") return;
-  if (error.code === 401) return login("That session has ended.");
+  if (error.code === 401) return login("That session has ended, or the token is not one of this server.");
   if (error.code === undefined) console.error(error);
   const isFinal = !view && error.code >= 400 && error.code < 500;
-  if (!isFinal) tell("problem", "bad", error.message);
+  if (error.code === 0) noAnswer();
+  else if (!isFinal) tell("problem", "bad", error.message);
   else main.replaceChildren(h("div.empty", h("h1", "Not found"), h("p", error.message),
     h("p", h("a", { href: "#/" }, "All workflows"))));
   const mine = shown;
@@ -85,11 +92,8 @@ function failed(error) {
 
 async function trade(code) {
   history.replaceState(null, "", location.pathname); // the code is no place to come back to
-  try {
-    await session.open(code);
-  } catch (error) {
-    if (!session.token) return login(error.message);
-  }
+  const why = await session.open(code).catch(({ message }) => message);
+  if (why && !session.token) return login(why);
   page.remember([""]);
   show();
 }
@@ -100,18 +104,12 @@ function login(why) {
   drawTop(null);
   const form = byId("login").content.firstElementChild.cloneNode(true);
   const field = form.querySelector("input");
-  form.onsubmit = async (event) => {
+  form.onsubmit = (event) => {
     event.preventDefault();
     const text = field.value.trim();
     if (text.includes("#")) return trade(text.slice(text.indexOf("#") + 1));
     session.keep({ token: text });
-    try {
-      session.keep({ token: text, role: (await get("controller")).role });
-      show();
-    } catch (error) {
-      session.forget();
-      login(error.code === 401 ? "That token is not one of this server." : error.message);
-    }
+    show();
   };
   main.replaceChildren(form);
   fill(byId("why"), why && trouble(why));
@@ -121,7 +119,7 @@ function login(why) {
 
 // ---------------------------------------- the stream
 
-function heard(kind, data) {
+function on(kind, data) {
   if (kind === "problem") return data.code === 401 ? failed(data) : tell("stream", "bad", data.message);
   tell("stream");
   if (kind === "controller") aboutController(data);
@@ -132,19 +130,29 @@ function heard(kind, data) {
 function streamIs(word) {
   if (word === "live" && streamState !== "connecting") view?.refresh();
   if (word === "live") get("controller").then(aboutController, failed);
+  heard = word === "live" ? null : heard ?? clock.real;
+  if (word === "live") tell("server");
+  if (word === "no answer") noAnswer();
   streamState = word;
   drawState();
+}
+
+// Nothing is known any more, so what is shown stands still.
+function noAnswer() {
+  clock.stopped = heard ??= clock.real;
+  tell("server", "bad", [`No answer from ${location.host} since `, when(heard), ". What is shown is from then. ",
+    "Start it again with ", h("code", controller.command ?? "treadle serve")]);
 }
 
 // Whether a controller runs, and its conditions, are told above each view.
 function aboutController(news) {
   controller = { ...controller, ...news };
+  const { role } = controller;
+  if (role && role !== session.kept.role) session.keep({ ...session.kept, role }), show();
   const away = controller.phase !== "Running";
   clock.stopped = away ? Date.parse(controller.asOf) || clock.real : null;
-  for (const key of banners.keys()) if (key.startsWith("condition ")) banners.delete(key);
-  for (const { type, status, message } of controller.conditions ?? []) {
-    if (status === "True") banners.set(`condition ${type}`, ["bad", `${type}: ${message}`]);
-  }
+  const held = (controller.conditions ?? []).filter(({ status }) => status === "True");
+  tell("conditions", held.length > 0 && "bad", held.map(({ type, message }) => h("p", `${type}: ${message}`)));
   tell("away", away && "warn", ["No controller is running, so nothing advances. What is shown is as of ",
     when(clock.stopped), ". To start one, type ", h("code", "treadle up")]);
   drawState();
@@ -153,8 +161,8 @@ function aboutController(news) {
 function tell(about, kind, text) {
   if (kind) banners.set(about, [kind, text]);
   else banners.delete(about);
-  fill(byId("banners"), [...banners].map(([key, [is, words]]) => h(`p.banner.${is}`, { "data-key": key },
-    h("span", { "aria-hidden": "true" }, is === "bad" ? "✗" : "!"), h("span", words))));
+  fill(byId("banners"), [...banners].map(([key, [is, content]]) =>
+    banner(is, is === "bad" ? "✗" : "!", key, h("span", content))));
 }
 
 // ---------------------------------------- the top, and keys
@@ -162,16 +170,17 @@ function tell(about, kind, text) {
 function drawTop(here) {
   document.body.classList.toggle("out", here === null);
   for (const each of byId("nav").children) {
-    if (each.hash === `#/${here}`) each.setAttribute("aria-current", "page");
-    else each.removeAttribute("aria-current");
+    each.ariaCurrent = each.hash === `#/${here}` ? "page" : null;
   }
   drawState();
 }
 
 function drawState() {
   const state = byId("state");
-  state.dataset.state = streamState;
-  fill(state, h("i", { "aria-hidden": "true" }, streamState === "live" ? "●" : "◌"), h("span", streamState),
+  state.dataset.state = clock.past ? "past" : streamState;
+  const [sign, word] = clock.past ? ["◷", ["as of ", when(clock.past)]]
+    : [streamState === "live" ? "●" : "◌", streamState];
+  fill(state, h("i", { "aria-hidden": "true" }, sign), h("span", word),
     !session.mayOperate && h("span.pair", "view only"));
 }
 
@@ -184,12 +193,14 @@ addEventListener("keydown", (event) => {
   const search = event.key === "/" && document.querySelector("input[type=search]");
   if (event.key === "?") byId("keys").showModal();
   else if (search) search.focus();
-  else if (!view?.keys?.(event)) return;
+  else if (!view?.keys?.(event)) {
+    if (event.key !== "Escape" || !view?.up) return;
+    location.hash = view.up;
+  }
   event.preventDefault();
 });
 
 byId("ask-keys").onclick = () => byId("keys").showModal();
-byId("close-keys").onclick = () => byId("keys").close();
 byId("log-out").onclick = () => session.close().then(() => login("You are logged out."));
 addEventListener("hashchange", show);
 addEventListener("storage", ({ key }) => key === "treadle-session" && show()); // another tab has logged in or out

@@ -20,12 +20,13 @@ export async function preview(place, { query }, page) {
   const { drafts, git, id } = await get("controller");
   const sources = Object.fromEntries(Object.entries(SOURCES).filter(([of]) =>
     of === "folder" || of === chosen.of || (of === "drafts" ? drafts : git)));
-  const rowOf = (step) => place.querySelector(`[data-row="${CSS.escape(step)}"]`);
-  const graph = new Graph((step) => rowOf(step)?.scrollIntoView({ block: "center" }));
-  const [form, answer, title, steps] = [h("form.tools"), h("div.answer"), h("h2"), h("div")];
+  const graph = new Graph((step) => place.querySelector(`[data-row="${CSS.escape(step)}"]`)?.scrollIntoView());
+  const [form, answer, title, steps] = [h("div.tools"), h("div.answer"), h("h2"), h("div")];
+  const hints = h("p.hint", !git && "To look at a revision or the next commit, keep the specs in a git repository. ",
+    !drafts && ["To look at the specs of another folder, start ", h("code", "treadle serve --drafts DIR"), "."]);
   const detail = h("section", { hidden: true }, title, graph.element, steps);
   place.replaceChildren(h("h1", "Preview"),
-    h("p.hint", "What a change of the specs would do. Nothing is started."), form, answer, detail);
+    h("p.hint", "What a change of the specs would do. Nothing is started."), form, hints, answer, detail);
   let told = null;
 
   async function ask() {
@@ -43,11 +44,10 @@ export async function preview(place, { query }, page) {
     }
   }
   function drawForm() {
-    form.onsubmit = (event) => (event.preventDefault(), ask());
     const pick = (of) => (chosen.of = of, ask());
     fill(form, h("label", "What would happen with ", select("Specs", sources, chosen.of, pick)),
       chosen.of === "rev" && h("input", { "aria-label": "Revision", placeholder: "origin/main", value: chosen.rev,
-        oninput: ({ target }) => (chosen.rev = target.value) }), h("button.main", "Look"));
+        onchange: ({ target }) => (chosen.rev = target.value, ask()) }), h("button.main", { onclick: ask }, "Look"));
   }
 
   function draw() {
@@ -55,8 +55,8 @@ export async function preview(place, { query }, page) {
     const touched = items.filter((one) => one.from !== one.to || one.steps.some(({ action }) => !QUIET.has(action)));
     const one = touched.find(({ workflow }) => workflow === chosen.workflow) ?? touched[0];
     const pick = (workflow) => (chosen.workflow = workflow, page.remember(["preview"], chosen), draw());
-    const counts = (all) => Object.keys(DOES).map((does) => [does, all.filter(({ action }) => action === does).length])
-      .filter(([, count]) => count > 0).map(([does, count]) => tag(does, `${does} ${count}`));
+    const counts = (steps) => Object.entries(Object.groupBy(steps, ({ action }) => action)).map(([does, all]) =>
+      tag(does, `${does} ${all.length}`));
     const row = (each) => [
       h("button.to", { "aria-pressed": String(each === one), onclick: () => pick(each.workflow) }, each.workflow),
       `${each.from || "new"} → ${each.to || "gone"}`, counts(each.steps)];

@@ -1,32 +1,36 @@
 // The changes of one run: the phases at any moment of it, a timeline of them, and the scrubber that
 // plays them. They are fetched once; the stream adds to them. Moments are in ms; null is the present.
 
-import { ENDED, clock, fill, glyph, h, select, span, when } from "./dom.js";
+import { ENDED, clock, fill, glyph, h, span, when } from "./dom.js";
 
 const TICKS = [0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 86400, 604800];
-const SPEEDS = { 1: "1×", 5: "5×", 20: "20×", 100: "100×" };
+const PLAY_SECONDS = 20; // in which a run is played, however long it took
 const KINDS = { BackOff: "backoff", AwaitingApproval: "asks", Running: "running", Ready: "waiting" };
 const WORDS = { waiting: "waits for a slot", running: "runs", failed: "failed", backoff: "backs off", asks: "asks" };
 
 export class Changes {
-  // `told` is the answer to `changes`: moves are [microseconds, step, phase, reason, message], `began`
-  // has the phases at the start.
-  constructor({ id, startTime, moves, began }, shape) {
-    this.seq = Number(id?.split(".")[1] ?? 0); // of the last record that is in it
-    this.moves = moves;
-    this.first = new Map(shape.status.steps.map(({ name }) =>
-      [name, { phase: began[name] ?? "Pending", note: "", told: "" }]));
-    this.start = startTime ? Date.parse(startTime) : clock.now;
-    this.ends(shape);
+  moves = []; // [microseconds, step, phase, reason, message, number of the record], the last one of news alone
+
+  // Until all of the past is known, the phases are as they are in the shape.
+  constructor({ status }) {
+    this.first = new Map(status.steps.map(({ name, phase }) => [name, { phase, note: "", told: "" }]));
+    this.start = status.startTime ? Date.parse(status.startTime) : clock.live;
+  }
+
+  // The answer to `changes`; `began` has the phases at the start.
+  learn({ id, startTime, moves, began }) {
+    this.moves = [...moves, ...this.moves.filter((move) => move[5] > Number(id.split(".")[1]))];
+    for (const [name, one] of this.first) one.phase = began[name] ?? "Pending";
+    this.start = Date.parse(startTime);
   }
 
   ends({ status: { completionTime: end } }) { this.completion = end ? Date.parse(end) : null; }
 
-  get end() { return this.completion ?? Math.max(this.start, clock.now); }
+  get end() { return this.completion ?? Math.max(this.start, clock.live); }
 
   // Of an event `PhaseChanged`.
   add({ seq, time, step, phase, reason, message }) {
-    if (seq > this.seq) this.moves.push([Date.parse(time) * 1000, step ?? "", phase, reason, message]);
+    this.moves.push([Date.parse(time) * 1000, step ?? "", phase, reason, message, seq]);
   }
 
   *until(moment) {
@@ -54,22 +58,15 @@ export class Changes {
 
   // Of each step, the parts of its time: [{kind, from, to, told}].
   parts(moment) {
-    const parts = new Map();
-    const open = new Map();
-    const close = (step, to) => {
-      const part = open.get(step);
-      if (!parts.has(step)) parts.set(step, []);
-      if (part?.kind) parts.get(step).push({ ...part, to });
-    };
+    const rows = new Map();
     for (const { at, step, phase, reason, told } of this.until(moment)) {
-      const last = open.get(step);
+      const row = rows.get(step) ?? rows.set(step, []).get(step);
+      const last = row.at(-1);
       if (last?.kind === "running" && (phase === "Failed" || reason === "BackOff")) last.kind = "failed";
-      close(step, at);
-      const kind = KINDS[reason] ?? KINDS[phase];
-      open.set(step, { kind, from: at, told });
+      if (last) last.to = at;
+      row.push({ kind: KINDS[reason] ?? KINDS[phase], from: at, to: moment ?? this.end, told });
     }
-    for (const step of open.keys()) close(step, moment ?? this.end);
-    return parts;
+    return rows;
   }
 }
 
@@ -85,7 +82,7 @@ export function timeline(changes, moment, steps, { critical, chosen, pick }) {
     title: `${WORDS[kind]} ${span((to - from) / 1000)}\n${told}`,
     style: { left: share(from - changes.start), width: share(to - from) } });
   return h("div.timeline", h("ul.legend", { "aria-hidden": "true" }, Object.entries(WORDS).map(([kind, word]) =>
-    h("li", h(`i.part.${kind}`), word))),
+    h("li", h(`i.part.${kind}`), word)), critical.length > 0 && h("li", h("b", "step"), "on the critical path")),
   h("div.axis", { "aria-hidden": "true" }, h("span.track", ticks.map((at) =>
     h("span", { style: { left: share(at * 1000) } }, span(at).replace(".0s", "s"))),
   moment !== null && h("b", { style: { left: share(moment - changes.start) } }))),
@@ -94,18 +91,15 @@ export function timeline(changes, moment, steps, { critical, chosen, pick }) {
     return h(critical.includes(step) ? "li.critical" : "li", { "data-key": step },
       h("button.step", { "aria-pressed": String(chosen === step), "aria-label": `${step}: ${phase} ${note}`,
         onclick: () => pick(step) }, glyph(phase), h("span", step)),
-      h("span.track", parts.get(step)?.map(bar)), h("span.num", note));
+      h("span.track", parts.get(step)?.filter(({ kind }) => kind).map(bar)), h("span.num", note));
   })));
 }
 
 // Plays a run. `show()` is called when `moment` is another one.
 export class Scrubber {
-  constructor(show) {
-    this.show = show;
-    this.moment = null;
-    this.speed = 5;
-    this.element = h("div.scrubber", { role: "group", "aria-label": "Play the run" });
-  }
+  moment = null;
+  element = h("div.scrubber", { role: "group", "aria-label": "Play the run" });
+  constructor(show) { this.show = show; }
 
   draw(changes = this.changes) {
     this.changes = changes;
@@ -118,7 +112,6 @@ export class Scrubber {
         "aria-valuetext": `${span(after / 1000)} after the start`,
         oninput: ({ target }) => this.go(start + Number(target.value)) }),
       h("span.num", span(after / 1000)), h("span.hint", when(start + after)),
-      select("Speed", SPEEDS, this.speed, (speed) => (this.speed = Number(speed))),
       h("button.quiet", { disabled: this.moment === null, onclick: () => this.go(null) }, completion ? "End" : "Now"));
     this.element.querySelector("input").value = after;
   }
@@ -133,10 +126,11 @@ export class Scrubber {
   turn() {
     this.playing = !this.playing;
     this.moment ??= this.playing ? this.changes.start : null;
+    const speed = Math.max(1, (this.changes.end - this.changes.start) / (1000 * PLAY_SECONDS));
     let last = performance.now();
     const frame = (now) => {
       if (!this.playing || !this.element.isConnected) return;
-      this.go(this.moment + Math.max(0, now - last) * this.speed);
+      this.go(this.moment + Math.max(0, now - last) * speed);
       last = now;
       requestAnimationFrame(frame);
     };
