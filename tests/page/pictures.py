@@ -39,13 +39,13 @@ def main(folder: Path) -> None:
                     browser.scheme(scheme)
                     browser.sized(1280, 640, SCALE)
                     browser.open(place)
-                    browser.see("#state", "live")
+                    browser.see("#state", "as of" if name == "timeline" else "live")
                     if name == "timeline":
                         browser.see(".part.failed")
                     if name == "workflow":
                         site.treadle("retry", "daily-sales", "check-rows", "--downstream")
                         browser.see(".node.p-Running[data-step=clean-eu]")
-                        browser.see(".explained", "ATTEMPT")
+                        browser.see(".side .fact", "because of")
                         browser.see(".node.p-Succeeded[data-step=clean-us]")
                     (folder / f"page-{name}-{scheme}.png").write_bytes(
                         driver.get_screenshot_as_png()

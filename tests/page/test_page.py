@@ -150,6 +150,8 @@ def test_a_failed_run_says_what_failed_and_a_step_why(browser: Browser, site: Si
     browser.click(".causes button.to", "bad")
     browser.see(".side h2", "bad")
     browser.see(".side pre", "the reason")
+    site.treadle("retry", "failing", "bad")
+    browser.see(".side .fact", "because of retry requested by")
 
 
 def test_a_hidden_tab_pauses_and_then_shows_what_has_happened(browser: Browser, site: Site) -> None:

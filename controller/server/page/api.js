@@ -55,7 +55,7 @@ export async function get(path, query, signal) {
 }
 
 // A list that comes part by part. `told` is the last answer with all items so far: `more` adds to them,
-// `again` asks for them once more. `query()` is what is asked besides.
+// and says whether there were any, `again` asks for them once more. `query()` is what is asked besides.
 export function parts(path, size, query = () => ({})) {
   let [abort, busy] = [null, false];
   const list = { told: { items: [] }, again, more };
@@ -76,6 +76,7 @@ export function parts(path, size, query = () => ({})) {
     const next = await get(path, { ...query(), limit: size, continue: before.continue })
       .finally(() => (busy = false));
     if (list.told === before) list.told = { ...next, items: [...before.items, ...next.items] };
+    return true;
   }
   return list;
 }

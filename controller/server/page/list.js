@@ -16,7 +16,7 @@ export async function list(place, { query }, page) {
   const found = parts("overview", PAGE, () => chosen);
 
   const refresh = () => found.again().then(draw, page.failed);
-  const more = () => found.more().then(draw, page.failed);
+  const more = () => found.more().then((isMore) => isMore && (draw(), look()), page.failed);
   const soon = gently(refresh, 1);
 
   function choose(change) {
@@ -106,7 +106,8 @@ export async function list(place, { query }, page) {
   draw();
   // The next page comes when the end of this one is near.
   const watch = new IntersectionObserver(([seen]) => seen.isIntersecting && more(), { rootMargin: "1200px" });
-  watch.observe(end);
+  const look = () => (watch.disconnect(), watch.observe(end)); // it tells only changes of what is seen
+  look();
   return { title: "Workflows", follow: { rows: true, since: found.told.id }, on, refresh,
     keys: (event) => walk(event, rows.children, "a.to, a.bar"), close: () => watch.disconnect() };
 }

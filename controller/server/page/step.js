@@ -15,7 +15,7 @@ let explained = {}; // what was asked last: what it is `about`, and the answer a
 // draws it once more, when its explanation has come.
 export function panel(place, step, { metadata, spec }, { page, pick, run, isPresent, again }) {
   const { name, uid } = metadata;
-  const about = [uid, step.name, step.phase, step.message].join();
+  const about = [uid, step.name, step.phase, step.message, step.attempts.length].join();
   const act = (word, action) => button(word, action, { name, uid, run }, page, { steps: [step.name] });
   const written = spec.steps?.find((one) => one.name === step.name.split(/[[/]/)[0]);
   const log = (attempt) => link(["w", name, "log"], { step: step.name, attempt });
