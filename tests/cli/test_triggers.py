@@ -308,7 +308,7 @@ def test_cancel_of_a_definition_ends_its_instances_and_leaves_its_triggers(place
         place.until(lambda: place.phase("job") == "Waiting")
         names = [place.says("start", "job", "--key", key).strip() for key in "abc"]
         assert place.says("cancel", "job", "--dry-run") == (
-            "job (3 unfinished instances): would cancel\n"
+            "job (3 unfinished instances): would cancel job@a, job@b and job@c\n"
         )
         place.treadle("cancel", "job@a", "--reason", "too many")
         place.until(lambda: place.phase("job@a") == "Cancelled")

@@ -102,12 +102,12 @@ class Actor:
             return
         require_folder(self._specs, self._state_dir, self.state)
         path = write_marker(self._specs, name, marker, dry_run=self._dry_run)
-        self._say(f"{_cancelling(name, life, marker, self._dry_run)} ({path})")
+        self._say(f"{_cancelling(self.state, name, life, marker, self._dry_run)} ({path})")
         warn_if_no_controller(self._state_dir, self._dry_run, self._note)
 
     def _request_cancel(self, life: Workflow, marker: Marker) -> None:
         """It has no spec file for a marker, or a marker would keep its triggers from starting."""
-        said = _cancelling(life.name, life, marker, self._dry_run)
+        said = _cancelling(self.state, life.name, life, marker, self._dry_run)
         if self._dry_run:
             self._say(said)
             return
@@ -326,16 +326,19 @@ def require_uid(name: str, life: Workflow | None, uid: str) -> None:
         )
 
 
-def _cancelling(name: str, life: Workflow | None, marker: Marker, dry_run: bool) -> str:
+def _cancelling(
+    state: State, name: str, life: Workflow | None, marker: Marker, dry_run: bool
+) -> str:
     if life is not None and life.is_ending:
         return f"{name}: {'would stop' if dry_run else 'stopping'} its hooks"
-    what = f"{name} ({listed(list(marker.steps))})" if marker.steps else name
+    what, whom = f"{name} ({listed(list(marker.steps))})" if marker.steps else name, ""
     if life is not None and life.starter is not None:
-        count = len(life.starter.unfinished)
-        what = f"{name} ({count} unfinished instance{'s' if count > 1 else ''})"
+        names = [state.lives[uid].name for uid in life.starter.unfinished]
+        what = f"{name} ({len(names)} unfinished instance{'s' if len(names) > 1 else ''})"
+        whom = f" {listed(names)}"
     hooks = "" if marker.hooks else ", without its hooks"
     if dry_run:
-        would = f"{what}: would {'drain' if marker.drain else 'cancel'}{hooks}"
+        would = f"{what}: would {'drain' if marker.drain else 'cancel'}{whom}{hooks}"
         return "; ".join((would, *(_foreseen(life, marker) if life is not None else ())))
     return f"{what}: {'draining' if marker.drain else 'cancelling'}{hooks}"
 

@@ -128,7 +128,7 @@ function on(kind, data) {
 }
 
 function streamIs(word) {
-  if (word === "live" && streamState !== "connecting") view?.refresh();
+  if (word === "live" && streamState !== "connecting" && streamState !== "live") view?.refresh();
   if (word === "live") get("controller").then(aboutController, failed);
   heard = word === "live" ? null : heard ?? clock.real;
   if (word === "live") tell("server");
@@ -147,7 +147,7 @@ function noAnswer() {
 // Whether a controller runs, and its conditions, are told above each view.
 function aboutController(news) {
   controller = { ...controller, ...news };
-  const { role } = controller;
+  const { role } = news;
   if (role && role !== session.kept.role) session.keep({ ...session.kept, role }), show();
   const away = controller.phase !== "Running";
   clock.stopped = away ? Date.parse(controller.asOf) || clock.real : null;

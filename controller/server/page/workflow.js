@@ -60,7 +60,8 @@ export async function workflow(place, { parts, query }, page) {
     if (kind === "gone" && data.uid === uid) return page.again();
     if (kind !== "record" || chosen.run) return;
     for (const event of data) {
-      if (event.type === "RunStarted") changes = scrubber.moment = null; // another run: all of it is asked for
+      if (event.type === "RunStarted") changes = null; // another run: all of it is asked for
+      if (!changes) scrubber.go(null);
       if (event.type === "PhaseChanged") changes?.add(event);
     }
     if (scrubber.moment === null) repaint();
