@@ -1,7 +1,6 @@
-"""A specs folder, a state folder and the installed `treadle`, as a person has them."""
+"""A specs folder, a state folder and `treadle`, as a person has them."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from loaded import Command, environ, loaded, needs_start
 
 from controller.log.reader import read
 from controller.log.state_folder import prepare_state
@@ -33,17 +34,26 @@ class Place:
         self.specs = root / "specs"
         self.specs.mkdir()
         self.state = root / ".treadle"
-        self._begun: list[subprocess.Popen[bytes]] = []
+        self._begun: list[Command | subprocess.Popen[bytes]] = []
 
     # ------------------------------------ commands
 
     def begin(
         self, *words: str, program: Sequence[str | Path] = (TREADLE,), **how: Any
     ) -> subprocess.Popen[bytes]:
-        env = {key: value for key, value in os.environ.items() if not key.startswith("TREADLE_")}
-        env |= {"TREADLE_MIN_FREE": "0", **how.pop("more_env", {})}
+        """Start `treadle` as it is installed, or another program."""
+        env = environ() | how.pop("more_env", {})
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         begun = subprocess.Popen([*program, *words], cwd=self.root, env=env, **{**pipes, **how})
+        self._begun.append(begun)
+        return begun
+
+    def fork(self, *words: str, **how: Any) -> Command | subprocess.Popen[bytes]:
+        """Begin a command, or another `program` in Python, without the start of an interpreter."""
+        env = environ() | how.pop("more_env", {})
+        if needs_start(env):
+            return self.begin(*words, **{"stdin": subprocess.PIPE, **how})
+        begun = loaded().begin([*words], self.root, env, **how)
         self._begun.append(begun)
         return begun
 
@@ -51,7 +61,7 @@ class Place:
         self, *words: str, code: int = 0, stdin: bytes = b""
     ) -> subprocess.CompletedProcess[bytes]:
         """Run one command to its end, which has to be this exit code."""
-        begun = self.begin(*words, stdin=subprocess.PIPE)
+        begun = self.fork(*words)
         out, err = begun.communicate(stdin, timeout=DEADLINE_SECONDS)
         assert begun.returncode == code, (words, begun.returncode, out, err)
         return subprocess.CompletedProcess(words, begun.returncode, out, err)
@@ -101,11 +111,10 @@ class Place:
     # ------------------------------------ controllers
 
     @contextmanager
-    def up(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    def up(self, *options: str) -> Iterator[Command | subprocess.Popen[bytes]]:
         """A controller that runs until the end of the block, unless it is killed in it."""
-        controller = self.begin(
-            "up", *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        controller = self.fork("up", *options, **nowhere)
         self.until(lambda: read_status(str(self.state)).phase == "Running")
         yield controller
         if controller.poll() is None:

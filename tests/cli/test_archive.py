@@ -1,7 +1,6 @@
 """What went to the archive can still be read, and nothing runs because of it."""
 
 import json
-import sys
 
 from cli.place import Place, document
 
@@ -17,12 +16,11 @@ writer.SEGMENT_SIZE_MAX = 4_000
 indexes.SEEN_SECONDS = retention.SEEN_SECONDS = 0
 sys.exit(main())
 """
-PROGRAM = (sys.executable, "-c", EAGER)
 
 
 def run(place: Place, name: str, *words: str) -> None:
     (place.root / f"{name}.yaml").write_text(document(name, a=f"echo {name} said this"))
-    assert place.begin("run", f"{name}.yaml", *words, program=PROGRAM).wait(30) == 0
+    assert place.fork("run", f"{name}.yaml", *words, program=EAGER).wait(30) == 0
 
 
 def churn(place: Place, count: int = 12) -> None:
@@ -56,7 +54,7 @@ def test_what_hooks_of_an_archived_life_printed_is_still_there(place: Place) -> 
     written["spec"]["hooks"] = {"onExit": [{"name": "tidy", "run": "echo tidied"}]}
     (place.root / "w.yaml").write_text(json.dumps(written))
     words = ("run", "w.yaml", "--keep-finished", "1")
-    assert place.begin(*words, program=PROGRAM).wait(30) == 0
+    assert place.fork(*words, program=EAGER).wait(30) == 0
     log = place.folded().workflows["w"].hooks["onExit/tidy"].attempts[0].log
     churn(place)
     place.until(lambda: not (place.state / log).exists())
@@ -81,7 +79,7 @@ def test_a_document_in_the_folder_runs_no_more_because_of_it(place: Place) -> No
     spec["spec"]["steps"][0]["retry"] = {"limit": 1, "backoff": {"initialSeconds": 0}}
     (place.specs / "w.yaml").write_text(json.dumps(spec))
     for _ in range(2):
-        assert place.begin("up", "--once", program=PROGRAM).wait(30) == 0
+        assert place.fork("up", "--once", program=EAGER).wait(30) == 0
     assert (place.specs / "ledger").read_text() == "x\nx\n"
     (step,) = place.shape("w")["status"]["steps"]
     assert [one["number"] for one in step["attempts"]] == [2]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cli.place import DEADLINE_SECONDS, Place
-from cli.test_archive import PROGRAM, churn
+from cli.test_archive import EAGER, churn
 
 # What a step does about its output `n`, an integer, and what becomes of it.
 WRITERS: dict[str, tuple[str, str, str]] = {
@@ -155,7 +155,7 @@ def test_killed_at_random_each_step_gets_what_was_given(place: Place) -> None:
 def test_values_are_kept_in_the_archive(place: Place) -> None:
     write(place.root / "job.yaml", "job", pipeline(), env=NONE, params={"p": 1})
     words = ("run", "job.yaml", "-p", "p=7", "--keep-finished", "1")
-    assert place.begin(*words, program=PROGRAM).wait(DEADLINE_SECONDS) == 0
+    assert place.fork(*words, program=EAGER).wait(DEADLINE_SECONDS) == 0
     before = place.shape("job")
     churn(place, 4)
     place.until((place.state / "archive").exists)

@@ -1,6 +1,6 @@
 """The examples and the specs of `make run`, run as a person would, in a copy of their own.
 
-One process a case: the installed `treadle`, a temporary state folder, and a look at how it ended.
+One process a case: `treadle`, a temporary state folder, and a look at how it ended.
 """
 
 import hmac
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import loaded
 import pytest
 
 from controller.client.acting.deliver import deliver
@@ -41,17 +42,9 @@ def copy(tmp_path: Path) -> Path:
 
 
 def treadle(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The installed command; its steps find the Python that runs the tests as `python3`."""
+    """The command; its steps find the Python that runs the tests as `python3`."""
     path = f"{TREADLE.parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [TREADLE, *words],
-        cwd=cwd,
-        env={**os.environ, "PATH": path, "TREADLE_STATE": str(cwd / "state")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return loaded.run([*words], cwd, PATH=path, TREADLE_STATE=str(cwd / "state"))
 
 
 def run(cwd: Path, spec: str, *more: str) -> None:

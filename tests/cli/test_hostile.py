@@ -220,7 +220,7 @@ def env_of(words: list[str]) -> dict[str, str]:
 
 def on_pipes(place: Place, words: list[str]) -> list[bytes]:
     """What it prints on stdout and stderr. `logs` hands on the bytes of the steps on stdout."""
-    begun = place.begin(*words, stdin=subprocess.DEVNULL, more_env=env_of(words))
+    begun = place.fork(*words, stdin=subprocess.DEVNULL, more_env=env_of(words))
     if never_ends(words):
         if words[0] == "up":
             state = env_of(words)["TREADLE_STATE"]

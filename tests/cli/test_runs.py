@@ -1,7 +1,6 @@
 """`treadle runs`: a line a run, over edits, requests, lives and the archive."""
 
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ writer.SEGMENT_SIZE_MAX = 4_000
 indexes.SEEN_SECONDS = retention.SEEN_SECONDS = 0
 sys.exit(main())
 """
-PROGRAM = (sys.executable, "-c", EAGER)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +35,7 @@ def etl(tmp_path_factory: pytest.TempPathFactory) -> Place:
         lambda: place.spec("etl", a="echo six", b="true"),
     ):
         deed()
-        assert place.begin("up", "--once").wait(30) in (0, 1)
+        assert place.fork("up", "--once").wait(30) in (0, 1)
     return place
 
 
@@ -92,7 +90,7 @@ def test_one_that_has_not_run(place: Place) -> None:
     spec = json.loads(document("etl", a="true"))
     spec["spec"]["suspend"] = True
     (place.specs / "etl.yaml").write_text(json.dumps(spec))
-    assert place.begin("up", "--once").wait(30) == 0
+    assert place.fork("up", "--once").wait(30) == 0
     done = place.treadle("runs", "etl")
     assert (done.stdout, done.stderr) == (b"", b"etl has not run yet\n")
 
@@ -105,7 +103,7 @@ def test_all_reads_what_was_archived(place: Place) -> None:
     (place.root / "w.yaml").write_text(document("w", a="echo it ran"))
     for _ in range(24):
         words = ("run", "w.yaml", "--keep-finished", "0")
-        assert place.begin(*words, program=PROGRAM).wait(30) == 0
+        assert place.fork(*words, program=EAGER).wait(30) == 0
     place.until((place.state / "archive").exists)
     assert [one["number"] for one in objects(place, "w")] == list(range(24, 4, -1))
     assert [one["number"] for one in objects(place, "w", "--all")] == list(range(24, 0, -1))
@@ -147,10 +145,10 @@ def test_a_page_of_an_archived_run(place: Place) -> None:
     for number in (1, 2, 3):
         (place.root / "w.yaml").write_text(document("w", a=f"echo said {number}; exit {number}"))
         words = ("run", "w.yaml", "--keep-finished", "0")
-        assert place.begin(*words, program=PROGRAM).wait(30) == 1
+        assert place.fork(*words, program=EAGER).wait(30) == 1
     (place.root / "v.yaml").write_text(document("v", a="true"))
     for _ in range(9):
-        assert place.begin("run", "v.yaml", "--keep-finished", "0", program=PROGRAM).wait(30) == 0
+        assert place.fork("run", "v.yaml", "--keep-finished", "0", program=EAGER).wait(30) == 0
     place.until((place.state / "archive").exists)
     page = place.says("status", "w", "--run", "2")
     assert "said 2" in page and " 2  " in page
