@@ -11,11 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import loaded
+from processes.dies_at import DIES_AT
 from processes.yard import kill, shims_of
 
-HERE = Path(__file__).parent
-DIAMOND = HERE.parents[1] / "examples/diamond/diamond.yaml"
+DIAMOND = Path(__file__).parents[2] / "examples/diamond/diamond.yaml"
 
+UP = ("up", "--once", "--max-parallel", "2")
 LEDGER = """\
 echo "begin $TREADLE_STEP $TREADLE_ATTEMPT" >> {ledger}
 /bin/sh -euc "$1"
@@ -38,15 +40,15 @@ class Bench:
         spec = spec.replace("\nspec:\n", f'\nspec:\n  shell: [/bin/sh, "{shell}"]\n')
         (self.specs / "diamond.yaml").write_text(spec)
 
-    def up(self, fatal: int) -> subprocess.CompletedProcess[str]:
+    def up(self, fatal: int = -1) -> subprocess.CompletedProcess[str]:
         """`treadle up --once` that dies at effect `fatal`, or lives if there are fewer."""
-        return self.run(str(HERE / "dies_at.py"), str(fatal), str(self.root / "effects"))
+        how = [str(fatal), str(self.root / "effects")]
+        return loaded.run([*how, *UP, *self.where()], self.root, DIES_AT)
 
     def run(self, *how: str, under: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """`treadle up --once` by these arguments of Python, `under` another program."""
-        words = ["up", "--once", "--max-parallel", "2", *self.where()]
         return subprocess.run(
-            [*under, sys.executable, *how, *words],
+            [*under, sys.executable, *how, *UP, *self.where()],
             capture_output=True,
             text=True,
             timeout=60,
@@ -64,13 +66,7 @@ class Bench:
         return [line[1:] for line in lines if line[0] == word]
 
     def attempts(self, phase: str = "Succeeded") -> dict[tuple[str, int], dict[str, Any]]:
-        found = subprocess.run(
-            [sys.executable, "-m", "controller.cli", "get", "-o", "json", *self.where()],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
+        found = loaded.run(["get", "-o", "json", *self.where()], self.root)
         (workflow,) = json.loads(found.stdout)["items"]
         assert workflow["status"]["phase"] == phase, found.stdout
         return {
@@ -140,7 +136,7 @@ def killed_at_call(folder: Path, call: str, nth: int) -> bool:
         bench.check()
         return False
     assert first.returncode == -signal.SIGKILL, first.stderr
-    second = bench.run("-m", "controller.cli")
+    second = bench.up()
     assert second.returncode == 0, f"after a kill at {call} {nth}: {second.stderr}"
     bench.check()
     return True
@@ -165,7 +161,7 @@ def failed_at_call(folder: Path, call: str, error: str, nth: int) -> str:
         assert first.returncode == STORAGE, about
         assert first.stderr.count("\n") == 1, about
         assert "make room or repair the disk, then start again" in first.stderr, about
-        second = bench.run("-m", "controller.cli")
+        second = bench.up()
         assert second.returncode == 0, f"after {about}{second.stderr}"
     bench.check()
     return first.stderr

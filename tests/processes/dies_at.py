@@ -1,4 +1,4 @@
-"""`treadle …` that ends itself with SIGKILL at its N-th effect: `dies_at.py N REPORT WORDS…`.
+"""`treadle …` that ends itself with SIGKILL at its N-th effect: DIES_AT, with N, REPORT, WORDS….
 
 Each call by which the loop changes the world counts twice, before and after. If there are fewer,
 it runs to its end, and REPORT gets their number.
@@ -17,6 +17,7 @@ from controller.executor.local.executor import LocalExecutor
 from controller.log.writer import LogWriter
 from controller.requests import RequestBox
 
+DIES_AT = f"import runpy; runpy.run_path({__file__!r}, run_name='__main__')"
 EFFECTS = (
     (LogWriter, "append"),
     (LocalExecutor, "adopt"),

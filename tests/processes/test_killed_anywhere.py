@@ -61,7 +61,7 @@ spec:
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_killed_at_every_effect_of_the_diamond(chunk: int, tmp_path: Path) -> None:
     calm = Bench(tmp_path / "calm")
-    done = calm.up(fatal=-1)
+    done = calm.up()
     assert done.returncode == 0, done.stderr
     calm.check()
     # One more turn than the calm run had may come of timing: go on until a run gets through.
@@ -73,7 +73,7 @@ def test_killed_at_every_effect_of_the_diamond(chunk: int, tmp_path: Path) -> No
             assert fatal >= calm.effects() // 2, "the kills stopped too early"
             break
         assert killed.returncode == -signal.SIGKILL, killed.stderr
-        resumed = bench.up(fatal=-1)
+        resumed = bench.up()
         assert resumed.returncode == 0, f"after a kill at effect {fatal}: {resumed.stderr}"
         bench.check()
         fatal += CHUNKS
@@ -88,7 +88,7 @@ def test_killed_at_every_effect_of_a_start_that_lacks_a_secret(tmp_path: Path) -
         bench = Bench(tmp_path / str(len(ends)))
         (bench.specs / "diamond.yaml").write_text(LACKS_A_SECRET)
         killed = bench.up(fatal=len(ends)).returncode == -signal.SIGKILL
-        assert bench.up(fatal=-1).returncode == 1
+        assert bench.up().returncode == 1
         assert not bench.ledger.exists()
         attempts = bench.attempts("Failed")
         ends.append([(each["phase"], each["reason"]) for each in attempts.values()])
@@ -105,7 +105,7 @@ def test_killed_at_effects_of_a_timeout_with_an_after(first: int, tmp_path: Path
         bench = Bench(tmp_path / str(fatal))
         (bench.specs / "diamond.yaml").write_text(TIMES_OUT)
         killed = bench.up(fatal).returncode == -signal.SIGKILL
-        assert bench.up(fatal=-1).returncode == 1
+        assert bench.up().returncode == 1
         assert bench.ledger.read_text() == "before\nafter 124\nend\n", f"killed at {fatal}"
         *withdrawn, attempt = bench.attempts("Failed").values()
         assert (attempt["phase"], attempt["reason"]) == ("Failed", "Timeout")
@@ -123,7 +123,7 @@ def test_killed_at_effects_around_hooks(first: int, tmp_path: Path) -> None:
         bench = Bench(tmp_path / str(fatal))
         (bench.specs / "diamond.yaml").write_text(HOOKED)
         killed = bench.up(fatal).returncode == -signal.SIGKILL
-        assert bench.up(fatal=-1).returncode == 1
+        assert bench.up().returncode == 1
         ran = bench.ledger.read_text().splitlines()
         assert ran == ["start", page, "Failed onExit/tidy"], f"killed at {fatal}"
         fatal += 6  # every one would take minutes

@@ -8,12 +8,12 @@ all to its end.
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
+import loaded
 import pytest
+from processes.dies_at import DIES_AT
 from processes.yard import kill, shims_of
 
 from controller.client.acting.deliver import deliver
@@ -23,7 +23,6 @@ from controller.model import events as e
 from controller.model.observations import Request
 from controller.requests import drop
 
-HERE = Path(__file__).parent
 NEW_YEAR = 1_767_225_600  # 2026-01-01T00:00:00Z
 DAY = 86_400
 SPECS = """\
@@ -79,16 +78,9 @@ class Bench:
 
     def up(self, fatal: int) -> int:
         """`treadle up --once` that dies at effect `fatal`, or lives if there are fewer."""
-        words = ["up", "--once", "--max-parallel", "2"]
-        how = [str(HERE / "dies_at.py"), str(fatal), str(self.root / "effects")]
+        words = [str(fatal), str(self.root / "effects"), "up", "--once", "--max-parallel", "2"]
         where = ["--specs", str(self.specs), "--state", str(self.state)]
-        done = subprocess.run(
-            [sys.executable, *how, *words, *where],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = loaded.run([*words, *where], self.root, DIES_AT)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         return done.returncode
 
