@@ -6,7 +6,7 @@ tells for each by which seed it was caught, and by what.
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,20 @@ from controller.spec.placement import MACHINE
 from controller.spec.triggers.trigger import ResolvedTrigger
 
 SEEDS = range(200)  # most are noticed by one of the first
+LIKELY = {  # which notices it; with other stories it may not, then all are tried
+    "delivers although it is suspended": 1,
+    "forgets that something was decided ahead": 23,
+    "goes on ending nothing after a restart": 7,
+    "hands on the outputs of an earlier success": 144,
+    "has nobody look when a marker comes": 20,
+    "leaves in the queue what may not start now": 16,
+    "runs hooks although a marker says no": 127,
+    "starts more children than their parent allows": 7,
+    "takes a delivery before it has seen who has ended": 8,
+    "takes a skipped delivery for one that began": 1,
+    "takes a sleep for presence": 23,
+    "takes an edited trigger for the one before": 11,
+}
 STORIES_OF_FLOW = 20  # of a seed
 FILES = sorted((Path(__file__).parents[1] / "scenarios" / "values").glob("*.txt"))
 
@@ -940,11 +954,11 @@ def delivers_although_it_is_suspended() -> Patch:
     return patch.object(birth, "_check_hold", wrong)
 
 
-def caught(name: str, seeds: Iterable[int] = SEEDS) -> tuple[int, str]:
+def caught(name: str) -> tuple[int, str]:
     """The seed by which it is noticed, and how; seed -1 if it never is."""
     made, trial = MUTANTS[name]
     with made():
-        for seed in seeds:
+        for seed in (LIKELY.get(name, 0), *SEEDS):
             try:
                 trial(seed)
             except TypeError:  # most likely it no longer fits what it breaks, and proves nothing
