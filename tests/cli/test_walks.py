@@ -25,6 +25,7 @@ BLOCK = re.compile(r"(?:Save this as `([^`]+)`[^\n]*\n\n)?```(\w+)\n(.*?)\n```",
 LOOKS = re.compile(
     r"treadle (get|status|runs|pools|logs|explain|history|diff|validate|events|wait)\b"
 )
+LOOK_SECONDS = 1.0  # after which a reader looks again, although nothing was written
 STYLE = re.compile(r"\x1b\[[0-9;]*m")  # bold stays without colour
 
 # What differs from run to run, and the word that stands for it.
@@ -98,9 +99,18 @@ class Reader:
         else:
             looks_again = LOOKS.match(one.command) is not None
             deadline = time.monotonic() + DEADLINE_SECONDS * looks_again
+            written = self.written()
             while not matches(one.shown, seen := self.sees(one.command)):
                 assert time.monotonic() < deadline, f"{one.command}\n{one.shown}\nbut:\n{seen}"
-                time.sleep(0.1)
+                soon = time.monotonic() + LOOK_SECONDS
+                while written == self.written() and time.monotonic() < soon:
+                    time.sleep(0.02)
+                written = self.written()
+
+    def written(self) -> int:
+        """How much the log and the outputs of steps have: more of it may show something else."""
+        state = self.folder / ".treadle"
+        return sum(path.stat().st_size for path in (*state.glob("log/*"), *state.glob("runs/*/*")))
 
     def sees(self, command: str) -> str:
         """What a command shows on a terminal."""
