@@ -3,8 +3,8 @@
 To start an interpreter and to import is most of what a short command costs. So a process loads the
 program, and forks for each command that it is asked for: with a pid, streams, signals and an exit
 code of its own. What a start decides is not seen here: which modules a command loads, and what an
-interpreter reads in its environment. Tests of that start `treadle` as it is installed, as the one
-does that types each example of the help.
+interpreter reads in its environment. Tests of that start `treadle` as it is installed, and so does
+`cli/test_hostile.py` with each example of the help, on a terminal.
 """
 
 import json
@@ -27,6 +27,7 @@ LATE = ("yaml", "watchdog.observers", "zstandard", "psutil", "jsonschema", "tena
 PROGRAM = "from controller.cli.main import program; program()"
 REQUEST_BYTES = 100_000
 FILES_MAX = 100  # that it has open
+SECONDS = 120.0  # for what takes a moment on an idle machine
 
 
 def environ() -> dict[str, str]:
@@ -58,7 +59,7 @@ class Command:
     def poll(self) -> int | None:
         return self._ended(0)
 
-    def wait(self, timeout: float = 60) -> int:
+    def wait(self, timeout: float = SECONDS) -> int:
         code = self._ended(timeout)
         if code is None:
             raise subprocess.TimeoutExpired(self.args, timeout)
@@ -70,7 +71,7 @@ class Command:
             self._answers.close()
         return self.returncode
 
-    def communicate(self, given: bytes = b"", timeout: float = 60) -> tuple[bytes, bytes]:
+    def communicate(self, given: bytes = b"", timeout: float = SECONDS) -> tuple[bytes, bytes]:
         """Give it its stdin, and read what it says to its end."""
         with ThreadPoolExecutor(3) as pool:
             if self.stdin is not None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import loaded
 import psutil
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel")
@@ -236,14 +237,7 @@ class Place:
         return controller
 
     def say(self, *argv: str) -> str:
-        found = subprocess.run(
-            [str(TREADLE), *argv, *self.state],
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        found = loaded.run([*argv, *self.state], self.folder, **self.env)
         return found.stdout + found.stderr
 
     def status(self, name: str) -> Any:
