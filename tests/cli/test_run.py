@@ -73,6 +73,7 @@ def test_detached_it_returns_when_the_new_life_has_begun(place: Place) -> None:
 def test_detached_it_tells_of_a_refusal(place: Place) -> None:
     write(place, "job", hold=HELD)
     place.says("run", "--detach", "job.yaml")
+    place.until(lambda: place.phase("job") == "Running")  # since when is told then
     refused = place.complains("run", "--detach", "job.yaml", code=2)
     assert re.fullmatch(
         r"treadle: job is already running \(since \d\d:\d\d:\d\d\)\. "
