@@ -3,8 +3,8 @@
 To start an interpreter and to import is most of what a short command costs. So a process loads the
 program, and forks for each command that it is asked for: with a pid, streams, signals and an exit
 code of its own. What a start decides is not seen here: which modules a command loads, and what an
-interpreter reads in its environment. Tests of that start `treadle` as it is installed, and so does
-`cli/test_hostile.py` with each example of the help, on a terminal.
+interpreter reads in its environment. Tests of that start `treadle` as it is installed, as the one
+does that types each example of the help.
 """
 
 import json

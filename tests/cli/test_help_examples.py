@@ -84,7 +84,7 @@ def run(place: Place, words: list[str]) -> tuple[int, bytes]:
     """The exit code, and stderr. What never ends by itself is interrupted."""
     state = "of-flows" if "--specs" in words else ".treadle"
     more_env = {"TREADLE_STATE": state, "TREADLE_LISTEN": ANY_PORT}
-    begun = place.fork(*words, stdin=subprocess.DEVNULL, more_env=more_env)
+    begun = place.begin(*words, stdin=subprocess.DEVNULL, more_env=more_env)
     if words[0] == "up" and "--once" not in words:
         place.until(lambda: read_status(str(place.root / state)).phase == "Running")
         begun.send_signal(signal.SIGINT)
