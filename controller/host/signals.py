@@ -13,6 +13,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.seen = 0
+        self._is_decided = False
         self.last = signal.SIGINT.value
         numbers = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -33,10 +34,11 @@ class StopSignals:
 
     def keep(self) -> None:
         """Stay beyond the block: how this process ends is decided, and no signal changes it."""
+        self._is_decided = True
         self._before.clear()
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.seen += 1
         self.last = number
-        if self.seen > 1 and number == signal.SIGINT:
+        if self.seen > 1 and number == signal.SIGINT and not self._is_decided:
             raise KeyboardInterrupt

@@ -172,15 +172,16 @@ def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> 
                     _cancel(session, names, signals.last)
                 else:
                     session.wait(shown.refresh_seconds or _REQUESTS_SECONDS, shown.keys())
+            code: int | None = None
+            if begun.is_stuck(state):
+                code = ExitCode.FAILED
+            elif begun.all_over(state):
+                result = begun.result(state)
+                code = 128 + signals.last if asked_to_cancel and result else result
+            if code is not None:
+                signals.keep()
             shown.bye(session.news(begun.uids), stopped=False, ended=0)
-        code: int | None = None
-        if begun.is_stuck(state):
-            code = ExitCode.FAILED
-        elif begun.all_over(state):
-            result = begun.result(state)
-            code = 128 + signals.last if asked_to_cancel and result else result
         if code is not None:
-            signals.keep()
             return code
     return _detach(args.state, names, limits)
 
@@ -254,7 +255,7 @@ class _Follower:
             if code is not None:
                 signals.keep()
                 shown.bye(self._news([]), stopped=False, ended=0)
-        if signals.seen or shown.left:
+        if code is not None and not self._begun.all_over(self._replica.state):
             complain("stopped following; the workflow keeps running")
         return code
 
