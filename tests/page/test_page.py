@@ -233,6 +233,30 @@ def test_the_clock_of_the_browser_may_be_wrong(browser: Browser, site: Site) -> 
         browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
+@pytest.mark.parametrize("code", [0, 503])
+def test_a_question_that_failed_once_is_asked_again_and_the_trouble_told_no_longer(
+    browser: Browser, site: Site, code: int
+) -> None:
+    path = site.write("once", {"name": "stay", "run": HELD})
+    browser.open("#/w/once")
+    browser.see(".node.p-Running[data-step=stay]")
+    browser.see("#state", "live")
+    fail_once = """(([code]) => {
+      const real = window.fetch;
+      window.fetch = async () => {
+        window.fetch = real;
+        if (!code) throw new TypeError();
+        return new Response(JSON.stringify({ code }), { status: code });
+      };
+    })(arguments)"""
+    browser.js(fail_once, code)
+    site.treadle("suspend", "once")
+    browser.see(".banner.bad")
+    browser.see(".verdict", "suspend")
+    browser.see_no(".banner.bad")
+    path.unlink()
+
+
 def test_a_stream_of_another_log_shows_what_is_so_now(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

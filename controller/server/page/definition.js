@@ -19,7 +19,7 @@ export async function definition(place, path, page, shape) {
     [shape, { items: due }] = await Promise.all([get(path), get(`${path}/schedule`, { next: 8 }), grid.again()]);
     draw();
   }
-  const refresh = () => refetch().catch(page.failed);
+  const refresh = () => refetch().then(page.answered, page.failed);
   const more = () => grid.more().then(draw, page.failed);
   async function lookBack(back) {
     days = back;

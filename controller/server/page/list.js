@@ -15,7 +15,7 @@ export async function list(place, { query }, page) {
   const chosen = { q: "", phase: "", instances: "", sort: "", selector: "", at: "", ...query };
   const found = parts("overview", PAGE, () => chosen);
 
-  const refresh = () => found.again().then(draw, page.failed);
+  const refresh = () => found.again().then(() => (page.answered(), draw()), page.failed);
   const more = () => found.more().then((isMore) => isMore && (draw(), look()), page.failed);
   const soon = gently(refresh, 1);
 

@@ -77,7 +77,7 @@ export async function log(place, { parts, query }, page) {
   async function alone(work) {
     if (busy || closed) return;
     busy = true;
-    await work().catch(page.failed);
+    await work().then(page.answered, page.failed);
     busy = false;
     draw();
   }

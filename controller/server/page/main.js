@@ -19,6 +19,7 @@ let [view, unfollow] = [null, () => {}];
 let shown = 0; // counts the views, so that a late one does not replace its successor
 let streamState = "connecting";
 let heard = null; // when the server was heard last, once it is not
+let again = 0; // the timer that asks again after a failure
 let controller = {};
 
 // ---------------------------------------- which view
@@ -28,6 +29,8 @@ const page = {
   remember: (parts, query) => history.replaceState(null, "", link(parts, query)),
   again: () => show(),
   failed,
+  // What is shown is so now: nothing is wrong any more.
+  answered: () => (tell("problem"), heard !== null && streamState === "live" && streamIs("live")),
   // Says that this moment is shown; null: the present.
   asOf(moment) {
     clock.past = moment;
@@ -48,10 +51,9 @@ async function show() {
   if (!session.token) return login();
   const mine = ++shown;
   const [path, query] = hash.slice(2).split("?");
-  const [first = "", ...rest] = path.split("/").map(decodeURIComponent);
-  const parts = [first, ...rest];
-  const make = { "": list, w: rest[1] === "log" ? log : workflow, pools, preview }[first];
-  drawTop(first);
+  const parts = path.split("/").map(decodeURIComponent);
+  const make = { "": list, w: parts[2] === "log" ? log : workflow, pools, preview }[parts[0]];
+  drawTop(parts[0]);
   main.replaceChildren(h("p.hint", "Loading …"));
   try {
     if (!make) throw problem(404, "There is no such page.");
@@ -68,24 +70,24 @@ async function show() {
 }
 
 function leave() {
+  clearTimeout(again);
   unfollow();
   unfollow = () => {};
   view?.close?.();
   view = clock.past = null;
 }
 
-// What has failed is told, and it goes on.
+// What has failed is told, and it goes on. What may go well next time is asked again.
 function failed(error) {
   if (error.name === "AbortError") return;
   if (error.code === 401) return login("That session has ended, or the token is not one of this server.");
   if (error.code === undefined) console.error(error);
-  const isFinal = !view && error.code >= 400 && error.code < 500;
+  const isRefused = error.code >= 400 && error.code < 500;
   if (error.code === 0) noAnswer();
-  else if (!isFinal) tell("problem", "bad", error.message);
+  else if (view || !isRefused) tell("problem", "bad", error.message);
   else main.replaceChildren(h("div.empty", h("h1", "Not found"), h("p", error.message),
     h("p", h("a", { href: "#/" }, "All workflows"))));
-  const mine = shown;
-  if (!view && !isFinal) setTimeout(() => mine === shown && show(), 3000);
+  if (!isRefused) again = clearTimeout(again) ?? setTimeout(() => (view ? view.refresh() : show()), 3000);
 }
 
 // ---------------------------------------- login
@@ -169,9 +171,7 @@ function tell(about, kind, text) {
 
 function drawTop(here) {
   document.body.classList.toggle("out", here === null);
-  for (const each of byId("nav").children) {
-    each.ariaCurrent = each.hash === `#/${here}` ? "page" : null;
-  }
+  for (const each of byId("nav").children) each.ariaCurrent = each.hash === `#/${here}` ? "page" : null;
   drawState();
 }
 

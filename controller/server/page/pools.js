@@ -5,7 +5,7 @@ import { fill, h, link, plural, table, took } from "./dom.js";
 
 export async function pools(place, route, page) {
   let told = await get("pools");
-  const refresh = () => get("pools").then((fresh) => ((told = fresh), draw()), page.failed);
+  const refresh = () => get("pools").then((fresh) => (page.answered(), (told = fresh), draw()), page.failed);
   const step = ({ workflow, step: name }) =>
     h("a", { href: link(["w", workflow], { step: name }) }, `${workflow} / ${name}`);
   const holder = (one) => [step(one), one.attempt, one.slots, took(one.since)];

@@ -44,16 +44,17 @@ export async function workflow(place, { parts, query }, page) {
       graph.show(layout);
       if (chosen.step) graph.mark(chosen.step);
       changes = new Changes(shape);
-      if (numberOf(shape)) learn(changes, numberOf(shape)).catch(page.failed); // it takes longer
     }
+    if (numberOf(shape) && !changes.asked) learn(changes, numberOf(shape)); // it takes longer
     graph.decide(insight.criticalPath);
     changes.ends(shape);
     scrubber.draw(changes);
     draw();
   }
-  const learn = (about, run) => get(`${path}/changes`, { run })
-    .then((told) => (about.learn(told), scrubber.draw(), draw()));
-  const refresh = () => refetch().catch(page.failed);
+  const learn = (about, run) => (about.asked = get(`${path}/changes`, { run })
+    .then((told) => (about.learn(told), scrubber.draw(), draw()))
+    .catch((error) => (about.asked = null, page.failed(error))));
+  const refresh = () => refetch().then(page.answered, page.failed);
   const soon = gently(refresh);
 
   function on(kind, data) {
