@@ -106,6 +106,24 @@ def test_a_list_is_shown_as_it_was(browser: Browser, site: Site) -> None:
     browser.see("#state", "as of")
 
 
+def test_what_has_happened_since_the_moment_that_is_shown_is_not_told_again(
+    browser: Browser, site: Site
+) -> None:
+    browser.open("#/")
+    browser.see("#state", "live")
+    watch = """(() => {
+      const real = window.fetch;
+      window.asked = [];
+      window.fetch = (url, how) => (window.asked.push(url), real(url, how));
+    })()"""
+    browser.js(watch)
+    now = site.folded().seq
+    browser.js("location.hash = '#/?at=1'")
+    find = "window.asked.find((one) => one.includes('events'))"
+    url = browser.until(lambda: browser.js(find), "it follows")
+    assert int(url.rpartition(".")[2]) >= now
+
+
 def test_ages_are_those_of_the_moment_that_is_shown(browser: Browser, site: Site) -> None:
     site.write("aged", {"name": "stay", "run": HELD})
     site.reaches("aged", "Running")

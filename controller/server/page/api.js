@@ -50,7 +50,7 @@ export async function get(path, query, signal) {
   if (!answer.headers.get("Content-Type")?.startsWith("application/json")) return answer;
   const told = await answer.json();
   if ((told.time && !query?.at) || clock.ahead === null) clock.set(told.time ?? answer.headers.get("Date"));
-  told.id ??= answer.headers.get("Treadle-Event-Id");
+  told.id = answer.headers.get("Treadle-Event-Id"); // which the stream has, also of an answer about the past
   return told;
 }
 
