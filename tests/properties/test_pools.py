@@ -1,4 +1,4 @@
-"""Pools and locks under random steps, edits, priorities, ends and restarts.
+"""Pools and locks under random steps, instances, edits, priorities, ends and restarts.
 
 The plan is compared with rules that are said again here in the simplest way: they look at each step
 of each workflow, and at nothing that an index knows.
@@ -111,12 +111,14 @@ def able(state: State, given: list[Step], limits: Limits) -> Iterator[Waiting]:
 
 
 def check_turn(state: State, starts: list[Schedule], limits: Limits) -> None:
-    """Each start is the right one."""
+    """Each start is the right one. A definition and its instances count as one."""
     given: list[Step] = []
+    whose: list[Workflow] = []
 
     def rank(one: Waiting) -> tuple[int, int]:
-        own = sum(step in one.workflow.steps.values() for step in given)
-        return -one.workflow.priority, one.workflow.occupied + own
+        family = one.workflow.family
+        live = sum(life.occupied for life in state.lives.values() if life.family == family)
+        return -one.workflow.priority, live + sum(life.family == family for life in whose)
 
     for start in starts:
         workflow = state.lives[start.uid]
@@ -127,6 +129,7 @@ def check_turn(state: State, starts: list[Schedule], limits: Limits) -> None:
         ours = [one.step.since for one in found if one.workflow is workflow]
         assert mine.step.since == min(ours), f"{mine.step.name} has not waited for longest"
         given.append(mine.step)
+        whose.append(workflow)
 
 
 def _at_its_limit(one: Waiting, given: list[Step]) -> bool:
@@ -152,7 +155,9 @@ class Machine:
         before = len(story.records)
         if kind == "accept":
             name, steps, spec = what
-            story.accept(steps, name, **spec)
+            story.convert(steps, name, **spec)
+        elif kind == "begin":
+            self.begin(*what)
         elif kind == "pool":
             name, count = what
             if count:
@@ -164,6 +169,9 @@ class Machine:
         elif kind == "unmark":
             if f"{what}.cancel" in story.state.markers:
                 story.unmark(f"{what}.cancel", what)
+        elif kind == "slots":
+            story.limits = Limits(max_parallel=what, engines=story.limits.engines)
+            story.settle()
         elif kind == "wait":
             story.wait(what)
         elif kind == "restart":
@@ -173,6 +181,12 @@ class Machine:
         else:
             self.end(*what)
         self.check_rest(before)
+
+    def begin(self, name: str, count: int) -> None:
+        """Some instances, if it is a definition."""
+        life = self.story.state.workflows.get(name)
+        for _ in range(count if life is not None and life.starter is not None else 0):
+            self.story.ask("start", workflow=name)
 
     def end(self, choice: int, how: str) -> None:
         live = sorted(self.story.state.live)
@@ -205,7 +219,9 @@ class Machine:
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], dict[str, Any]]:
+def documents(
+    draw: st.DrawFn, names: tuple[str, ...] = NAMES
+) -> tuple[str, list[dict[str, Any]], dict[str, Any]]:
     steps = [
         a_step(
             f"s{index}",
@@ -217,7 +233,7 @@ def documents(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], dict[str, Any
         )
         for index in range(draw(st.integers(1, 5)))
     ]
-    name = draw(st.sampled_from(NAMES))
+    name = draw(st.sampled_from(names))
     spec: dict[str, Any] = {
         "priority": draw(st.sampled_from([0, 0, 0, 1])),
         "params": {"own": draw(st.sampled_from(["x", name]))},
@@ -226,6 +242,10 @@ def documents(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], dict[str, Any
         spec["parallelism"] = draw(st.integers(1, 3))
     if draw(st.sampled_from([False] * 6 + [True])):
         spec["suspend"] = True
+    if draw(st.sampled_from([False, False, True])):
+        allow = st.sampled_from(["Allow", "Allow", {"policy": "Queue", "limit": 2}])
+        spec |= {"triggers": [], "concurrency": draw(allow)}
+    spec["editPolicy"] = draw(st.sampled_from(["Reconcile", "AfterRun"]))
     return name, steps, spec
 
 
@@ -236,6 +256,8 @@ DEEDS = st.lists(
         st.tuples(st.just("wait"), st.sampled_from([1, 100, 301])),
         st.tuples(st.sampled_from(["mark", "unmark"]), st.sampled_from(NAMES)),
         st.tuples(st.just("restart"), st.none()),
+        *[st.tuples(st.just("slots"), st.sampled_from([0, 1, 2, 4, 9]))] * 2,
+        *[st.tuples(st.just("begin"), st.tuples(st.sampled_from(NAMES), st.integers(1, 4)))] * 2,
         *[
             st.tuples(
                 st.just("end"),
@@ -249,15 +271,20 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.sampled_from([1, 2, 4, 9]), st.sampled_from([1, 2, 9]), DEEDS)
+@settings(max_examples=100, deadline=None)
+@given(
+    st.tuples(*[documents((name,)) for name in NAMES]),
+    st.sampled_from([1, 2, 4, 9]),
+    st.sampled_from([1, 2, 9]),
+    DEEDS,
+)
 def test_whoever_can_start_does_in_its_turn_and_nobody_else(
-    slots: int, jobs: int, deeds: list[tuple[str, Any]]
+    waiting: tuple[Any, ...], slots: int, jobs: int, deeds: list[tuple[str, Any]]
 ) -> None:
-    machine = Machine(slots, jobs)
-    for name in POOLS:
-        machine.do("pool", (name, 2))
-    for kind, what in deeds:
+    """At first several wait, since there is no slot for them."""
+    machine = Machine(0, jobs)
+    first = [("accept", one) for one in waiting] + [("begin", (name, 2)) for name in NAMES]
+    for kind, what in [*[("pool", (name, 2)) for name in POOLS], *first, ("slots", slots), *deeds]:
         machine.do(kind, what)
 
 

@@ -112,6 +112,21 @@ def test_equal_priority_takes_turns_and_who_has_fewest_is_next() -> None:
     assert story.live("v") == {"s01"}, "it had none, the others one each"
 
 
+def test_what_instances_of_one_priority_get_counts_for_those_of_another() -> None:
+    """An edit that waits for the end of a run leaves an instance its priority."""
+    spec: dict[str, Any] = {"triggers": [], "concurrency": "Allow", "editPolicy": "AfterRun"}
+    story = Story(Limits(max_parallel=1)).convert(wide(3), "etl", **spec)
+    story.ask("start", workflow="etl", key="old")
+    story.limits = Limits(max_parallel=0)
+    story.exit("s00", workflow="etl@old").convert(wide(3), "etl", **spec, priority=1)
+    for key in ("new", "newer"):
+        story.ask("start", workflow="etl", key=key)
+    story.accept(wide(2), "w")
+    turns = [f"etl@{key}/s0{step}" for step in range(3) for key in ("new", "newer")]
+    turns += ["w/s00", "w/s01", "etl@old/s01", "etl@old/s02"]
+    assert started(story, Limits(max_parallel=10)) == turns
+
+
 def test_the_longest_waiting_step_of_a_workflow_is_first() -> None:
     story = Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b", "a"), a_step("c")])
     assert story.live() == {"a"}
