@@ -35,7 +35,7 @@ LIMIT, LIMIT_MAX = 100, 500
 ENTRIES_MAX = 10_000  # to choose from
 STEPS_MAX = 40_000  # of those that are shown
 # Which instances a list has, besides all that are none.
-_INSTANCES: dict[str, Callable[[State, Entry], bool]] = {
+INSTANCES: dict[str, Callable[[State, Entry], bool]] = {
     "current": matters,  # they have not ended, or the last one has failed
     "unfinished": lambda _state, entry: is_open(entry),
     "all": lambda _state, _entry: True,
@@ -118,11 +118,11 @@ def are_wide(lives: Iterable[Workflow]) -> bool:
 def chosen(state: State, asked: Mapping[str, str], otherwise: str) -> list[Entry]:
     """By labels, and of the instances those that are asked for."""
     instances = asked.get("instances", otherwise)
-    if instances not in _INSTANCES:
-        raise UsageError(f"instances: {instances}: write one of {', '.join(_INSTANCES)}")
+    if instances not in INSTANCES:
+        raise UsageError(f"instances: {instances}: write one of {', '.join(INSTANCES)}")
     text = asked.get("selector", "")
     matches: Selector = parse_selector(text) if text else any_labels
-    is_meant = _INSTANCES[instances]
+    is_meant = INSTANCES[instances]
     return [
         entry
         for entry in listed(state, matches)

@@ -10,7 +10,9 @@ from starlette.routing import Route
 from controller import __version__
 from controller.server import shapes
 from controller.server.asked import VERBS, Act, Code, Start
+from controller.server.lists import INSTANCES
 from controller.view.graph.standing import Graph
+from controller.view.lists.selection import ORDERS
 from controller.view.shape import WorkflowShape
 
 _TEXT, _NUMBER, _FLAG = {"type": "string"}, {"type": "integer", "minimum": 0}, {"type": "boolean"}
@@ -27,7 +29,7 @@ class Operation(NamedTuple):
 
 _CHOICE = (
     ("selector", _TEXT, "labels, as for `get -l`"),
-    ("instances", {"enum": ["unfinished", "all", "none"]}, "of definitions"),
+    ("instances", {"enum": [*INSTANCES]}, "which of the instances"),
     ("limit", _NUMBER, "at most so many, 1 to 500; 100 unless given"),
     ("continue", _TEXT, "what the answer before this one has given"),
 )
@@ -41,7 +43,7 @@ OPERATIONS: dict[str, Operation] = {
             ("q", _TEXT, "a text in the name or a label"),
             ("phase", _TEXT, "one or more phases, with commas between them; or `Invalid`"),
             ("at", _TEXT, "as it was: the number of a record, or a time"),
-            ("sort", {"enum": ["name", "last-run", "duration", "phase", "age"]}, "the order"),
+            ("sort", {"enum": [*ORDERS]}, "the order"),
             *_CHOICE,
         ),
     ),

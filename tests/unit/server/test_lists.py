@@ -11,6 +11,7 @@ from controller.errors import Fault, UsageError
 from controller.model.events import FileRejected
 from controller.server import lists
 from controller.server.lists import LIMIT_MAX, TooWide, overview_of
+from controller.server.openapi import OPERATIONS
 from controller.server.shapes import Overview
 from controller.view.look import Look
 from controller.view.shape import ControllerShape
@@ -114,6 +115,15 @@ def test_what_comes_and_goes_between_two_parts_shows_nothing_twice(story: Story)
 def test_what_nobody_can_mean_is_refused(story: Story, query: str) -> None:
     with pytest.raises(UsageError):
         asked(story, query)
+
+
+def test_the_description_of_the_api_names_what_can_be_chosen(story: Story) -> None:
+    described = {name: schema for name, schema, _ in OPERATIONS["overview"].query}
+    for choice in ("instances", "sort"):
+        with pytest.raises(
+            UsageError, match=f"write one of {', '.join(described[choice]['enum'])}$"
+        ):
+            names(story, f"{choice}=other")
 
 
 def test_a_row_tells_how_it_stands(story: Story) -> None:
