@@ -591,5 +591,5 @@ def test_a_log_of_a_gigabyte_is_opened_at_once(browser: Browser, site: Site) -> 
     begun = time.monotonic()
     browser.open("#/w/giant/log?step=one")
     browser.see(".line", "line 49999")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15  # a second, where nothing else runs
     browser.see(".foot", "of 1.1 GB")

@@ -247,9 +247,9 @@ def test_a_deep_tree_of_a_stranger_takes_no_long_look(yard: Yard, copy: Copy) ->
     copy(yard.mark("step"), "/usr/bin/env", "python3", "-c", deep)
     eventually(lambda: len(yard.living("step")) >= 300)
     tree = marks.Tree(id=yard.id("step"), mark=yard.mark("step"))
-    began = time.monotonic()
+    began = time.process_time()
     sight = marks.look([tree], ())
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert len(sight.strangers[tree.id]) >= 300 and not sight.members[tree.id]
 
 

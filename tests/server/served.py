@@ -12,6 +12,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+import psutil
 from cli.place import DEADLINE_SECONDS, Place
 from server.asgi import Answer
 
@@ -124,11 +125,16 @@ class Served:
         assert found is not None
         return int(found[1]) << 10
 
+    def cpu(self) -> float:
+        """Seconds of CPU that it has used."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
     def is_fine(self) -> bool:
-        """It runs, and answers within a second."""
+        """It runs, and answers at once, as far as the machine lets it."""
         began = time.monotonic()
-        code = self.get("/healthz").code
-        return self.process.poll() is None and code == 200 and time.monotonic() - began < 5
+        code, took = self.get("/healthz").code, time.monotonic() - began
+        return self.process.poll() is None and code == 200 and took < DEADLINE_SECONDS / 3
 
     def stop(self) -> tuple[int, str]:
         """Its exit code, and what it printed to stderr."""

@@ -54,7 +54,7 @@ def test_a_signal_ends_it_with_all_its_streams(own: Place, told: Story) -> None:
         stack.enter_context(served.begun("GET", "workflows/etl/insight")).read()
         began = time.monotonic()
         code, err = served.stop()
-        assert time.monotonic() - began < 3 + 2  # the machine may be busy
+        assert time.monotonic() - began < DEADLINE_SECONDS / 3  # 3 s, where nothing else runs
         assert (code, err) == (0, "")
         assert follows.read() == b"one\ntwo\nthree\n"
         assert idle.recv(10) == b""
@@ -242,9 +242,9 @@ def test_a_log_of_a_gigabyte_costs_no_more_than_a_small_one(own: Place, told: St
             (f"&offset={10**18}", b""),
             ("&tail=0", b""),
         ):
-            began = time.monotonic()
+            began = served.cpu()
             answer = served.get(LOG + query)
-            assert time.monotonic() - began < 2
+            assert served.cpu() - began < 1, "it was not read from its beginning"
             assert (answer.code, answer.body) == (200, expected)
             assert answer.headers["treadle-log-size"] == str(size)
             assert answer.headers["treadle-log-ended"] == "false"
