@@ -9,7 +9,7 @@ attempt that starts or ends.
 
 from collections import OrderedDict
 
-from controller.model.state import Line, Queue, State, Workflow
+from controller.model.state import Line, Queue, Starter, State, Workflow
 from controller.spec.placement import MACHINE
 
 SLOTS = ""  # stands for the name of a pool or lock where the line is for slots themselves
@@ -18,8 +18,7 @@ HERE: Line = (SLOTS, MACHINE)
 
 def occupied(state: State, workflow: Workflow) -> int:
     """The attempts that live, of its whole family."""
-    definition = state.lives.get(workflow.family)
-    starter = None if definition is None else definition.starter
+    starter = _starter_above(state, workflow)
     return workflow.occupied if starter is None else starter.occupied
 
 
@@ -27,9 +26,9 @@ def count_attempt(state: State, workflow: Workflow, by: int) -> None:
     """An attempt lives (+1), or no longer does (-1)."""
     family, before = workflow.family, occupied(state, workflow)
     workflow.occupied += by
-    definition = state.lives.get(family)
-    if definition is not None and definition.starter is not None:
-        definition.starter.occupied += by
+    starter = _starter_above(state, workflow)
+    if starter is not None:
+        starter.occupied += by
     for line, rank in state.seats.get(family, ()):
         queue = find(state, line)
         members = _take_out(queue, (rank, before), family)
@@ -52,6 +51,12 @@ def find(state: State, line: Line) -> Queue:
     if name:
         return state.lines.get(name, {}).get(of, {})
     return state.queue_on.get(of, {}) if of else state.queue
+
+
+def _starter_above(state: State, workflow: Workflow) -> Starter | None:
+    """That of the definition of an instance, which counts for all of them."""
+    definition = state.lives.get(workflow.family)
+    return None if definition is None else definition.starter
 
 
 def _enter(state: State, line: Line, workflow: Workflow, rank: int) -> None:

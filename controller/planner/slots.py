@@ -91,7 +91,7 @@ class _Turn(NamedTuple):
     """A slot for this step. The smaller, the sooner: by priority, then fewest slots."""
 
     sinks: int  # the priority, negative
-    held: int  # slots that its workflow holds without this one
+    held: int  # slots that its family holds without this one
     uid: str
     step: str
 
@@ -283,8 +283,8 @@ class _Open(NamedTuple):
     queue: Queue
     name: str  # of the pool or lock
     uses: Sequence[Holding] = ()  # what all of them use; empty if each is asked by itself
-    floor: int | None = None  # those of this priority, or a lower one, may not overtake
-    firsts: Collection[str] = ()  # these
+    floor: int | None = None  # who has this priority, or a lower one, may not overtake `firsts`
+    firsts: Collection[str] = ()  # uids of workflows that have waited too long
 
     def families(self, state: State, key: QueueKey) -> Iterable[str]:
         families = self.queue[key]
